@@ -1,0 +1,97 @@
+"""One folder for data sets, one way to fill it, one error when it cannot be filled."""
+
+import hashlib
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+
+class DataNotAvailable(RuntimeError):
+    """A data set is neither in the cache nor to be had; the message says what would help."""
+
+
+def cache_directory():
+    """The folder that holds data sets: `$DRSN_DATA`, or else `~/.cache/drsn`.
+
+    Returns:
+        A `pathlib.Path`; the folder need not exist yet.
+    """
+    return pathlib.Path(os.environ.get("DRSN_DATA") or pathlib.Path.home() / ".cache" / "drsn").expanduser()
+
+
+def digest(array):
+    """The sha256 of an array's bytes: of what it holds, whatever file held it."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def load_arrays(name, filename, url, digests, timeout=30):
+    """Loads the arrays of an .npz file from the cache, after downloading it if need be.
+
+    A file is used only if every array has its known digest. So a half-written or damaged file is never
+    used: it is downloaded anew, and replaced only by one that is right.
+
+    Args:
+        name: String, the data set's name for messages.
+        filename: String, the file in the cache.
+        url: String, the official address.
+        digests: Dictionary from array name to sha256.
+        timeout: Float, seconds without an answer after which a download is given up.
+
+    Returns:
+        Dictionary of arrays.
+
+    Raises:
+        DataNotAvailable: If the file is neither there nor to be had whole.
+    """
+    path = cache_directory() / filename
+    found = "is not there"
+    if path.exists():
+        arrays, wrong = _read(path, digests)
+        if arrays is not None:
+            return arrays
+        found = f"is damaged ({wrong})"
+
+    part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        _download(url, part, timeout)
+        arrays, wrong = _read(part, digests)
+        if arrays is None:
+            raise DataNotAvailable(f"what came from {url} is not the {name} data set ({wrong})")
+        part.replace(path)
+        return arrays
+    except Exception as error:
+        raise DataNotAvailable(
+            f"{name} is not available: {path} {found}, and it could not be downloaded: {error}\n"
+            f"With internet access, this puts it there:\n"
+            f"    mkdir -p '{path.parent}' && curl --location --output '{path}' '{url}'\n"
+            f"Without, copy {path.name} there from another machine, or set DRSN_DATA to a folder that holds it."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _read(path, digests):
+    """Returns (arrays, None), or (None, what is wrong with the file)."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in digests}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        return None, f"it cannot be read: {error}"
+    wrong = [key for key, want in digests.items() if digest(arrays[key]) != want]
+    return (None, f"array {', '.join(wrong)} has the wrong digest") if wrong else (arrays, None)
+
+
+def _download(url, path, timeout):
+    import pooch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Pooch writes to a temporary file and moves it; array digests are checked after it, so no file hash.
+    pooch.retrieve(
+        url,
+        known_hash=None,
+        fname=path.name,
+        path=path.parent,
+        downloader=pooch.HTTPDownloader(progressbar=True, timeout=timeout),
+    )

@@ -1,0 +1,119 @@
+"""The adaptively parametric rectifier."""
+
+import keras
+from keras import ops
+
+from drsn_lib.layers import _common
+
+_STATISTICS = ("both", "positive", "negative", "mean")
+
+
+@keras.saving.register_keras_serializable(package="drsn_lib")
+class APReLU(_common.GateLayer):
+    """A rectifier whose negative slope the layer computes for every sample and channel.
+
+    Leaky ReLU fixes that slope, PReLU learns one for all samples; here a small network sets it
+    between 0 and 1 from what the channel holds.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=(4, 28, 28, 8))
+    >>> activation = APReLU()
+    >>> tuple(activation(x).shape), tuple(activation.slopes(x).shape)
+    ((4, 28, 28, 8), (4, 8))
+
+    Args:
+        reduction: Integer, by how much the hidden layer is narrower than the number of channels;
+            it keeps at least one unit. The paper has 1, the authors' CIFAR-10 code 16.
+        initial_scale: Float between 0 and 1, the slope that an untrained layer starts from; it sets the
+            beta of the normalization in front of the sigmoid.
+        statistic: What the small network sees of each channel: `"both"`, the means of its negative and
+            of its positive part; `"positive"` or `"negative"`, one of them; `"mean"`, the plain mean.
+        bn_momentum: Float, the momentum of the normalizations' moving statistics.
+        kernel_initializer: Initializer of both Dense kernels.
+        kernel_regularizer: Regularizer of the Dense kernels.
+        gamma_regularizer: Regularizer of the normalizations' gamma.
+
+    Call arguments:
+        x: Feature map.
+        training: Whether normalization uses the batch's statistics.
+
+    Input shape:
+        `(batch, length, channels)` or `(batch, height, width, channels)`; spatial sizes may be unknown.
+
+    Output shape:
+        The shape of the input.
+
+    Raises:
+        ValueError: If an argument is out of its range or the input is no feature map.
+
+    Formula:
+
+    ```
+    s = concatenate([mean(min(x, 0)), mean(max(x, 0))])                        # over space
+    slope = sigmoid(BatchNorm(Dense(relu(BatchNorm(Dense(s))))))               # (batch, channels)
+    y = max(x, 0) + slope * min(x, 0)
+    ```
+
+    Reference:
+        Zhao et al., "Deep residual networks with adaptively parametric rectifier linear units for
+        fault diagnosis", IEEE Transactions on Industrial Electronics 68(3), 2021, section III.
+    """
+
+    def __init__(
+        self,
+        reduction=1,
+        initial_scale=0.5,
+        statistic="both",
+        bn_momentum=0.9,
+        kernel_initializer="he_normal",
+        kernel_regularizer=None,
+        gamma_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(
+            reduction,
+            initial_scale,
+            bn_momentum,
+            kernel_initializer,
+            kernel_regularizer,
+            gamma_regularizer,
+            **kwargs,
+        )
+        self.statistic = _common.choice("APReLU", "statistic", statistic, _STATISTICS)
+
+    def build(self, input_shape):
+        """Makes the small network."""
+        channels = _common.feature_map("APReLU", input_shape)
+        self._build_gate(
+            2 * channels if self.statistic == "both" else channels,
+            max(1, channels // self.reduction),
+            channels,
+            last_norm=True,
+            last_initializer=self.kernel_initializer,
+        )
+
+    def slopes(self, x, training=False):
+        """The negative slopes of a feature map, of shape (batch, channels), each between 0 and 1."""
+        x = self._inspected(x)
+        return self._slopes(x, *_parts(x), training)
+
+    def _slopes(self, x, negative, positive, training):
+        axes = _common.spatial_axes(x)
+        seen = {"both": (negative, positive), "negative": (negative,), "positive": (positive,), "mean": (x,)}
+        means = [ops.mean(part, axis=axes) for part in seen[self.statistic]]
+        return self._gate(means[0] if len(means) == 1 else ops.concatenate(means, axis=-1), training)
+
+    def call(self, x, training=None):
+        """Scales the negative part."""
+        negative, positive = _parts(x)
+        return positive + _common.over_space(self._slopes(x, negative, positive, training), x) * negative
+
+    def get_config(self):
+        """The arguments of the layer."""
+        return {**super().get_config(), "statistic": self.statistic}
+
+
+def _parts(x):
+    """The negative and the positive part; both have the derivative 0 at 0."""
+    return -ops.relu(-x), ops.relu(x)

@@ -1,0 +1,25 @@
+"""Interactive figures: live in Jupyter and Colab, and live in the book's pages without a kernel.
+
+Each figure is one JavaScript file and one Python module of the same name on one shared base. The Python
+module holds a NumPy twin of every formula that the JavaScript computes::
+
+    from drsn_lib import widgets
+
+    lab = widgets.ThresholdLab(threshold=0.8)
+    lab                                   # shown as a figure
+    lab.measures()["mse_after"]           # the same numbers in Python
+"""
+
+from drsn_lib.widgets._base import LiveFigure
+from drsn_lib.widgets.threshold_lab import ThresholdLab
+
+__all__ = ["LiveFigure", "ThresholdLab", "figures"]
+
+
+def figures():
+    """Return the figures' classes by their HTML tag, in the order of the book.
+
+    Returns:
+        A dictionary such as `{"threshold-lab": ThresholdLab}`.
+    """
+    return {figure._tag: figure for figure in (ThresholdLab,)}

@@ -1,0 +1,104 @@
+"""Take pictures of the built book: wide and narrow, light and dark.
+
+python tools/screenshot.py                      # every page, into _build/pictures (`make pictures`)
+python tools/screenshot.py book/intro.html      # one page
+python tools/screenshot.py --readme             # the README's picture, into book/_static/readme.png
+"""
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+import browser
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+WIDTHS = {1280: 900, 390: 844}
+THEMES = ["light", "dark"]
+LARGEST_README_PICTURE = 200_000
+
+
+def open_page(engine, address, width, height, theme, scale=1):
+    """A page of the book in a browser of a given size and theme, settled."""
+    context = engine.new_context(
+        viewport={"width": width, "height": height}, color_scheme=theme, device_scale_factor=scale
+    )
+    browser.block_network(context, [])
+    context.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}');")
+    tab = context.new_page()
+    tab.goto(address)
+    browser.settle(tab)
+    tab.wait_for_timeout(400)
+    return context, tab
+
+
+def take_pages(names, folder, full):
+    """Pictures of pages at every width and theme."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with browser.chromium() as engine:
+        for name in names:
+            for width, height in WIDTHS.items():
+                for theme in THEMES:
+                    context, tab = open_page(engine, (HTML / name).as_uri(), width, height, theme)
+                    path = folder / f"{Path(name).with_suffix('').as_posix().replace('/', '-')}-{width}-{theme}.png"
+                    tab.screenshot(path=path, full_page=full)
+                    context.close()
+                    print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path, flush=True)
+
+
+def take_readme(page, selector, path):
+    """The README's picture: a window of a page, in few enough colors to be light."""
+    from PIL import Image
+
+    with browser.chromium() as engine:
+        context, tab = open_page(engine, (HTML / page).as_uri(), 1200, 820, "light", scale=1.5)
+        if selector:
+            tab.locator(selector).first.scroll_into_view_if_needed()
+            tab.evaluate(
+                "selector => window.scrollTo(0, document.querySelector(selector).getBoundingClientRect().top"
+                " + window.scrollY - 120)",
+                selector,
+            )
+            tab.wait_for_timeout(400)
+        picture = Image.open(io.BytesIO(tab.screenshot()))
+        context.close()
+    for colors in (256, 128, 64):
+        buffer = io.BytesIO()
+        picture.convert("RGB").quantize(colors, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        if buffer.tell() < LARGEST_README_PICTURE:
+            break
+    else:
+        raise SystemExit(f"the picture takes {buffer.tell():,} bytes; under {LARGEST_README_PICTURE:,} expected")
+    path.write_bytes(buffer.getvalue())
+    print(f"{path.relative_to(ROOT)}: {picture.width} x {picture.height}, {buffer.tell() / 1e3:.0f} kB")
+
+
+def main(arguments=None):
+    """Take the pictures that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("pages", nargs="*", help="pages below _build/html (default: all)")
+    parser.add_argument("--to", type=Path, default=ROOT / "_build" / "pictures", help="the folder for the pictures")
+    parser.add_argument("--window", action="store_true", help="the first screen alone, not the whole page")
+    parser.add_argument("--readme", metavar="PAGE", nargs="?", const="book/intro.html", help="the README's picture")
+    parser.add_argument("--selector", default="", help="with --readme: what to scroll to")
+    options = parser.parse_args(arguments)
+    if not (HTML / "index.html").exists():
+        raise SystemExit("the book is not built: make book")
+    if browser.find_chromium() is None:
+        raise SystemExit(browser.HOW_TO)
+    if options.readme:
+        take_readme(options.readme, options.selector, ROOT / "book" / "_static" / "readme.png")
+        return 0
+    skipped = {"genindex.html", "search.html", "index.html"}
+    names = options.pages or sorted(
+        path.relative_to(HTML).as_posix()
+        for path in HTML.rglob("*.html")
+        if not {"_static", "_sources"} & set(path.parts) and path.relative_to(HTML).as_posix() not in skipped
+    )
+    take_pages(names, options.to, not options.window)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
