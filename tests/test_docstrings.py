@@ -18,6 +18,7 @@ MODULES = [
     "drsn_lib.layers.squeeze_excitation",
     "drsn_lib.data.mnist",
     "drsn_lib.data.noise",
+    "drsn_lib.data.vibration",
     "drsn_lib.training.batch_norm",
     "drsn_lib.training.callbacks",
 ]
