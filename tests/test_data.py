@@ -1,13 +1,16 @@
 """The digits, the noise, and what happens when a data set cannot be had."""
 
 import http.server
+import io
+import pickle
+import tarfile
 import threading
 
 import numpy as np
 import pytest
 
 from drsn_lib import data
-from drsn_lib.data import _cache, mnist
+from drsn_lib.data import _cache, cifar10, mnist
 
 KINDS = ("gaussian", "laplacian", "pink", "uniform")
 
@@ -29,7 +32,7 @@ def test_subset_cannot_be_spoiled_by_a_caller():
     assert data.load_mnist()[0][0].any()
 
 
-def test_subset_is_part_of_the_full_set(monkeypatch):
+def test_subset_is_part_of_the_full_set():
     try:
         (x_full, y_full), _ = data.load_mnist(full=True)
     except data.DataNotAvailable as error:
@@ -149,6 +152,59 @@ def test_full_mnist_without_a_network_says_what_helps(monkeypatch, cache):
     monkeypatch.setattr(mnist, "_URL", "http://127.0.0.1:9/mnist.npz")  # the discard port: nobody listens
     with pytest.raises(data.DataNotAvailable, match=r"(?s)MNIST is not available.*curl.*mnist\.npz"):
         data.load_mnist(full=True)
+
+
+def archive(folder, x, y):
+    """An archive as CIFAR-10's authors pack theirs, of few images."""
+    path = folder / "cifar.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for k, name in enumerate([*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]):
+            flat = np.ascontiguousarray(x[k].transpose(0, 3, 1, 2)).reshape(len(x[k]), -1)
+            body = pickle.dumps({b"data": flat, b"labels": y[k].tolist()}, protocol=3)
+            info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            info.size = len(body)
+            tar.addfile(info, io.BytesIO(body))
+    return path.read_bytes()
+
+
+def test_cifar10_from_the_official_form_of_archive(server, cache, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (6, 4, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, (6, 4), dtype=np.uint8)
+    arrays = {"x_train": np.concatenate(x[:5]), "y_train": y[:5].reshape(-1, 1), "x_test": x[5], "y_test": y[5:].T}
+    monkeypatch.setattr(cifar10, "_URL", server.url)
+    monkeypatch.setattr(cifar10, "_DIGESTS", {key: _cache.digest(a) for key, a in arrays.items()})
+    server.chosen["answer"] = serve(b"no archive")
+    with pytest.raises(data.DataNotAvailable, match=r"(?s)CIFAR-10 is not available.*fetches it from"):
+        data.load_cifar10()
+    assert list(cache.iterdir()) == []
+    server.chosen["answer"] = serve(archive(tmp_path, x, y))
+    for _ in range(2):  # the second time from the cache
+        (x_train, y_train), (x_test, y_test) = data.load_cifar10()
+        np.testing.assert_array_equal(x_train, np.concatenate(x[:5]))
+        np.testing.assert_array_equal(y_train, y[:5].ravel())
+        np.testing.assert_array_equal(x_test, x[5])
+        np.testing.assert_array_equal(y_test, y[5])
+    assert server.chosen["calls"] == 2
+
+
+def test_cifar10_archive_cannot_run_code(tmp_path):
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as tar:
+        body = pickle.dumps(eval, protocol=2)
+        info = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
+        info.size = len(body)
+        tar.addfile(info, io.BytesIO(body))
+    with pytest.raises(pickle.UnpicklingError, match="not expected in CIFAR-10"):
+        cifar10._from_archive(tmp_path / "evil.tar.gz")
+
+
+def test_cifar10_itself():
+    try:
+        (x_train, y_train), (x_test, _) = data.load_cifar10()
+    except data.DataNotAvailable as error:
+        pytest.skip(f"CIFAR-10 is not here: {str(error).splitlines()[0]}")
+    assert x_train.shape == (50_000, 32, 32, 3) and x_test.shape == (10_000, 32, 32, 3)
+    assert np.bincount(y_train).tolist() == [5000] * 10
+    assert data.CIFAR10_CLASSES[y_train[0]] == "frog"  # known first image
 
 
 def test_cache_directory(monkeypatch, tmp_path):

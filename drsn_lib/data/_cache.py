@@ -26,7 +26,7 @@ def digest(array):
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def load_arrays(name, filename, url, digests, timeout=30):
+def load_arrays(name, filename, url, digests, timeout=30, convert=None):
     """Loads the arrays of an .npz file from the cache, after downloading it if need be.
 
     A file is used only if every array has its known digest. So a half-written or damaged file is never
@@ -38,6 +38,8 @@ def load_arrays(name, filename, url, digests, timeout=30):
         url: String, the official address.
         digests: Dictionary from array name to sha256.
         timeout: Float, seconds without an answer after which a download is given up.
+        convert: Function from the path of what was downloaded to a dictionary of arrays, where the
+            official file is no .npz; what it returns is stored as one.
 
     Returns:
         Dictionary of arrays.
@@ -56,6 +58,10 @@ def load_arrays(name, filename, url, digests, timeout=30):
     part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         _download(url, part, timeout)
+        if convert is not None:
+            converted = convert(part)
+            with open(part, "wb") as file:
+                np.savez(file, **converted)
         arrays, wrong = _read(part, digests)
         if arrays is None:
             raise DataNotAvailable(f"what came from {url} is not the {name} data set ({wrong})")
@@ -64,9 +70,9 @@ def load_arrays(name, filename, url, digests, timeout=30):
     except Exception as error:
         raise DataNotAvailable(
             f"{name} is not available: {path} {found}, and it could not be downloaded: {error}\n"
-            f"With internet access, this puts it there:\n"
-            f"    mkdir -p '{path.parent}' && curl --location --output '{path}' '{url}'\n"
-            f"Without, copy {path.name} there from another machine, or set DRSN_DATA to a folder that holds it."
+            f"{_help(path, url, convert)}\n"
+            f"Without internet access, copy {path.name} there from a machine that has it, or set DRSN_DATA to a "
+            "folder that holds it."
         ) from error
     finally:
         part.unlink(missing_ok=True)
@@ -83,10 +89,18 @@ def _read(path, digests):
     return (None, f"array {', '.join(wrong)} has the wrong digest") if wrong else (arrays, None)
 
 
+def _help(path, url, convert):
+    if convert is None:
+        command = f"mkdir -p '{path.parent}' && curl --location --output '{path}' '{url}'"
+        return f"With internet access, this puts it there:\n    {command}"
+    return f"With internet access, calling this function again fetches it from {url}."
+
+
 def _download(url, path, timeout):
     import pooch
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
     # Pooch writes to a temporary file and moves it; array digests are checked after it, so no file hash.
     pooch.retrieve(
         url,
