@@ -16,6 +16,7 @@ MODULES = [
     "drsn_lib.layers.shrinkage",
     "drsn_lib.layers.soft_threshold",
     "drsn_lib.layers.squeeze_excitation",
+    "drsn_lib.data.cwru",
     "drsn_lib.data.mnist",
     "drsn_lib.data.noise",
     "drsn_lib.data.vibration",

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pathlib
-import zipfile
 
 import numpy as np
 
@@ -26,7 +25,7 @@ def digest(array):
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def load_arrays(name, filename, url, digests, timeout=30, convert=None):
+def load_arrays(name, filename, url, digests, timeout=30, convert=None, read=None):
     """Loads the arrays of an .npz file from the cache, after downloading it if need be.
 
     A file is used only if every array has its known digest. So a half-written or damaged file is never
@@ -40,6 +39,8 @@ def load_arrays(name, filename, url, digests, timeout=30, convert=None):
         timeout: Float, seconds without an answer after which a download is given up.
         convert: Function from the path of what was downloaded to a dictionary of arrays, where the
             official file is no .npz; what it returns is stored as one.
+        read: Function from the path of the cached file to a dictionary of arrays, where the official
+            file is no .npz and is stored as it is.
 
     Returns:
         Dictionary of arrays.
@@ -50,7 +51,7 @@ def load_arrays(name, filename, url, digests, timeout=30, convert=None):
     path = cache_directory() / filename
     found = "is not there"
     if path.exists():
-        arrays, wrong = _read(path, digests)
+        arrays, wrong = _read(path, digests, read)
         if arrays is not None:
             return arrays
         found = f"is damaged ({wrong})"
@@ -62,7 +63,7 @@ def load_arrays(name, filename, url, digests, timeout=30, convert=None):
             converted = convert(part)
             with open(part, "wb") as file:
                 np.savez(file, **converted)
-        arrays, wrong = _read(part, digests)
+        arrays, wrong = _read(part, digests, read)
         if arrays is None:
             raise DataNotAvailable(f"what came from {url} is not the {name} data set ({wrong})")
         part.replace(path)
@@ -78,15 +79,20 @@ def load_arrays(name, filename, url, digests, timeout=30, convert=None):
         part.unlink(missing_ok=True)
 
 
-def _read(path, digests):
+def _read(path, digests, read=None):
     """Returns (arrays, None), or (None, what is wrong with the file)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in digests}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        return None, f"it cannot be read: {error}"
+        arrays = (read or _read_npz)(path)
+        arrays = {key: arrays[key] for key in digests}
+    except Exception as error:  # damaged bytes make readers fail in many ways
+        return None, f"it cannot be read: {error or type(error).__name__}"
     wrong = [key for key, want in digests.items() if digest(arrays[key]) != want]
     return (None, f"array {', '.join(wrong)} has the wrong digest") if wrong else (arrays, None)
+
+
+def _read_npz(path):
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file.items())
 
 
 def _help(path, url, convert):
