@@ -7,9 +7,18 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
+from drsn_lib import data
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def needs_cached(filename, call):
+    """Skips a test of a large data set where it is not in the cache: tests download nothing."""
+    if not (data.cache_directory() / filename).exists():
+        pytest.skip(f"{filename} is not in {data.cache_directory()}; `data.{call}` would download it")
 
 
 def array(tensor):

@@ -1,5 +1,6 @@
 """The bearing data: which file is what, the sampling-rate trap, the four splits, and files that are wrong."""
 
+import helpers
 import numpy as np
 import pytest
 import scipy.io
@@ -10,10 +11,8 @@ from drsn_lib.data import _cache, cwru
 
 @pytest.fixture(scope="module")
 def bearings():
-    try:
-        return data.load_cwru("12k", length=1024, overlap=0.5)
-    except data.DataNotAvailable as error:
-        pytest.skip(f"the CWRU files are not here: {str(error).splitlines()[0]}")
+    helpers.needs_cached("cwru/12k/97.mat", "load_cwru()")
+    return data.load_cwru("12k", length=1024, overlap=0.5)
 
 
 def test_tables():

@@ -6,6 +6,7 @@ import pickle
 import tarfile
 import threading
 
+import helpers
 import numpy as np
 import pytest
 
@@ -33,10 +34,8 @@ def test_subset_cannot_be_spoiled_by_a_caller():
 
 
 def test_subset_is_part_of_the_full_set():
-    try:
-        (x_full, y_full), _ = data.load_mnist(full=True)
-    except data.DataNotAvailable as error:
-        pytest.skip(f"the full MNIST is not here: {str(error).splitlines()[0]}")
+    helpers.needs_cached("mnist.npz", "load_mnist(full=True)")
+    (x_full, y_full), _ = data.load_mnist(full=True)
     assert x_full.shape == (60_000, 28, 28)
     labels = {image.tobytes(): label for image, label in zip(x_full, y_full, strict=True)}
     (x, y), _ = data.load_mnist()
@@ -198,10 +197,8 @@ def test_cifar10_archive_cannot_run_code(tmp_path):
 
 
 def test_cifar10_itself():
-    try:
-        (x_train, y_train), (x_test, _) = data.load_cifar10()
-    except data.DataNotAvailable as error:
-        pytest.skip(f"CIFAR-10 is not here: {str(error).splitlines()[0]}")
+    helpers.needs_cached("cifar10.npz", "load_cifar10()")
+    (x_train, y_train), (x_test, _) = data.load_cifar10()
     assert x_train.shape == (50_000, 32, 32, 3) and x_test.shape == (10_000, 32, 32, 3)
     assert np.bincount(y_train).tolist() == [5000] * 10
     assert data.CIFAR10_CLASSES[y_train[0]] == "frog"  # known first image

@@ -1,0 +1,114 @@
+"""The book's pages: complete without a network, sound on a phone and in the dark, open to everyone."""
+
+import re
+
+import pytest
+
+WIDTHS = {"desktop": 1280, "phone": 390}
+
+PAGES = ["book/intro.html", "book/notation.html", "book/glossary.html", "book/references.html", "search.html"]
+
+
+@pytest.fixture(scope="session")
+def pages(book):
+    """Every page that the book is built of, notebooks included."""
+    notebooks = sorted(path.relative_to(book).as_posix() for path in (book / "notebooks").glob("*.html"))
+    return PAGES + notebooks
+
+
+def test_pages_name_nothing_off_the_machine(book, pages):
+    loads = re.compile(
+        r"<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc=\"(?:https?:)?//[^\"]+|<link\b[^>]*https?://[^>]+>"
+    )
+    for name in pages:
+        found = [
+            text for text in loads.findall((book / name).read_text(encoding="utf8")) if 'rel="canonical"' not in text
+        ]
+        assert not found, f"{name} loads {found}"
+    for sheet in book.rglob("*.css"):
+        assert not re.search(
+            r"url\(\s*['\"]?(?:https?:)?//|@import\s+['\"]?(?:url\()?https?:", sheet.read_text(encoding="utf8")
+        ), sheet
+
+
+def test_formulas_are_typeset_offline(open_page):
+    page = open_page("book/notation.html")
+    page.wait_for_function("document.querySelectorAll('mjx-container').length > 20")
+    page.wait_for_function("[...document.fonts].some(f => /MJX/.test(f.family) && f.status === 'loaded')")
+    size = page.locator("mjx-container").first.bounding_box()
+    assert size["width"] > 3 and size["height"] > 5
+    # TeX that MathJax could not read stands in the page as an error, or as it was typed.
+    assert page.locator("mjx-merror").count() == 0
+    assert "\\(" not in page.locator("article").inner_text()
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_are_whole_fit_and_please_axe(open_page, book, pages, violations, theme, width):
+    # axe-core runs with all of its rules: what the theme and docutils had wrong is mended in book/_templates
+    # and book/_ext. Every page is tried at two of the four settings, the first page and a chapter at all.
+    chapters = [name for name in pages if name.startswith("notebooks/")]
+    every = (theme, width) in (("light", 1280), ("dark", 390))
+    page = open_page("book/intro.html", width=width, theme=theme)
+    for name in pages if every else ["book/intro.html", *chapters[:1]]:
+        page.goto((book / name).as_uri())
+        if page.locator("span.math, div.math").count():
+            page.wait_for_function("document.querySelectorAll('mjx-container').length > 0")
+        assert page.locator("main h1:visible").count() == 1, f"{name} must have one first heading"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways"
+        assert violations(page) == [], name
+
+
+def test_scripts_of_live_figures_are_loaded_only_where_one_stands(book, pages):
+    with_figure = [name for name in pages if "<threshold-lab " in (book / name).read_text(encoding="utf8")]
+    with_script = [name for name in pages if "live/threshold_lab.js" in (book / name).read_text(encoding="utf8")]
+    assert with_figure == with_script
+    assert "book/intro.html" in with_script and "book/notation.html" not in with_script
+
+
+def test_a_page_is_light_to_load(book):
+    """The theme's icon script alone was 1.5 MB; only the icons that the pages name are kept."""
+    text = (book / "book" / "intro.html").read_text(encoding="utf8")
+    scripts = re.findall(r'<script[^>]*\bsrc="([^"?]+)', text)
+    assert len(scripts) > 5
+    weight = sum((book / "book" / script).stat().st_size for script in scripts if "mathjax" not in script)
+    assert weight < 600_000, f"{weight} bytes"
+
+
+def test_icons_survive_their_pruning(open_page):
+    page = open_page("book/intro.html")
+    page.wait_for_selector(".article-header-buttons svg.svg-inline--fa")
+    icons = page.locator("svg.svg-inline--fa")
+    assert icons.count() >= 5
+    # In place of an icon that it lacks the script draws a group of moving circles.
+    wrong = "svg => svg.querySelector('g, circle') || !svg.querySelector('path') ? svg.dataset.icon : null"
+    assert page.evaluate(f"[...document.querySelectorAll('svg.svg-inline--fa')].map({wrong}).filter(Boolean)") == []
+    assert page.locator("i.fa-solid, span.fa-solid, i.fab, i.fas").count() == 0
+
+
+def test_dark_charts_are_turned_over_and_pictures_are_not(open_page, book):
+    page = open_page("book/notation.html", theme="dark")
+    filters = page.evaluate(
+        """() => ["", "keep-colors"].map(name => {
+            const figure = document.createElement("figure");
+            figure.innerHTML = `<img class="${name}" alt="" src="data:,">`;
+            document.querySelector(".bd-content article").append(figure);
+            return getComputedStyle(figure.firstChild).filter;
+        })"""
+    )
+    assert "invert" in filters[0] and filters[1] == "none"
+
+
+def test_nothing_moves_for_those_who_ask(open_page):
+    page = open_page("book/intro.html", reduced_motion="reduce")
+    moving = page.evaluate(
+        """() => {
+            const all = [...document.querySelectorAll("*")];
+            const lab = document.querySelector("threshold-lab").shadowRoot;
+            return [...all, ...lab.querySelectorAll("*")].filter(e => {
+                const s = getComputedStyle(e);
+                return parseFloat(s.transitionDuration) > 0 || parseFloat(s.animationDuration) > 0;
+            }).length;
+        }"""
+    )
+    assert moving == 0
