@@ -66,4 +66,4 @@ clean: ## Remove what was built
 	find drsn_lib tests tools book notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove what was built and the environments
-	rm -rf .venv .venv-colab
+	rm -rf .venv .venv-colab .venv-newest

@@ -160,9 +160,8 @@ def universal_threshold(sigma, size):
 
 def _checked(x, threshold):
     """Returns both as tensors of one float type, or says what is wrong with `threshold`."""
-    if isinstance(threshold, int | float | list | tuple | np.ndarray | np.generic) and np.any(
-        np.asarray(threshold) < 0
-    ):
+    plain = isinstance(threshold, int | float | list | tuple | np.ndarray | np.generic)
+    if plain and np.any(np.asarray(threshold) < 0):
         raise ValueError(
             "`threshold` must not be negative: a threshold below zero pushes values away from zero instead "
             f"of shrinking them. Received: threshold={threshold}"
@@ -170,7 +169,8 @@ def _checked(x, threshold):
     x = ops.convert_to_tensor(x)
     if "float" not in str(x.dtype):
         x = ops.cast(x, "float32")
-    threshold = ops.cast(ops.convert_to_tensor(threshold), x.dtype)
+    # A Python number goes straight to the type of `x`: by way of float32 it would lose digits.
+    threshold = ops.convert_to_tensor(threshold, dtype=x.dtype) if plain else ops.cast(threshold, x.dtype)
     shape, other = tuple(x.shape), tuple(threshold.shape)
     fits = len(other) <= len(shape) and all(
         have in (1, want) or have is None or want is None

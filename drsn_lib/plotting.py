@@ -6,8 +6,13 @@ Figures have a white ground, so that they are legible wherever a notebook is sho
 sheet turns charts dark in its dark theme.
 """
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from PIL import Image
 
 # Okabe and Ito's colours, told apart with any colour vision. One colour a network throughout the book.
 COLORS = {
@@ -58,16 +63,33 @@ STYLE = {
 
 
 def use_style():
-    """Set the book's Matplotlib style and ask notebooks for pictures sharp on dense screens."""
+    """Set the book's Matplotlib style and ask notebooks for small pictures, sharp on dense screens."""
     plt.rcParams.update(STYLE)
     try:
+        from IPython import get_ipython
         from matplotlib_inline.backend_inline import set_matplotlib_formats
     except ImportError:  # a script, not a notebook
         return
-    from IPython import get_ipython
-
-    if get_ipython() is not None:
+    shell = get_ipython()
+    if shell is not None:
         set_matplotlib_formats("retina")
+        shell.display_formatter.formatters["image/png"].for_type(Figure, _small_png)
+
+
+def _small_png(figure):
+    """Return a picture at twice the screen's density as (bytes, metadata), in a palette of 256 colors.
+
+    That makes a chart two to four times smaller than a full-color picture, so that a notebook with a dozen
+    of them stays light. Pictures of at most 256 colors, such as gray ones, are kept exactly.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=2 * figure.dpi, bbox_inches="tight")
+    image = Image.open(buffer).convert("RGB")
+    method = Image.Quantize.FASTOCTREE if image.getcolors(256) is None else Image.Quantize.MEDIANCUT
+    small = io.BytesIO()
+    image.quantize(256, method=method, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    # The width alone: a page that is narrower then keeps the proportions.
+    return small.getvalue(), {"width": image.width // 2}
 
 
 # --- Thresholding ---------------------------------------------------------------------------------
@@ -82,7 +104,7 @@ _RULE_DASHES = {"identity": (0, (1, 1.5)), "soft": "-", "hard": (0, (5, 1.5)), "
 
 
 def _rule(name):
-    """The look of one thresholding rule: colour and dashes, so that it is told apart in gray too."""
+    """The look of one thresholding rule: color and dashes, so that it is told apart in gray too."""
     return {"color": RULE_COLORS.get(name, COLORS["black"]), "linestyle": _RULE_DASHES.get(name, "-")}
 
 
@@ -194,7 +216,7 @@ def proximal_costs(y, costs, penalty):
         axis.set_xlabel("candidate $y$")
         axis.set_ylim(0, 3.2)
     axes[0, 0].set_ylabel("cost")
-    axes[0, -1].legend(loc="upper right", handlelength=1.4)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -217,7 +239,7 @@ def risk_curves(s, risks):
         axis.set(xlabel=r"true value, $s/\sigma$", ylim=(0, None))
         axis.text(0.5, 1.02, words, transform=axis.transAxes, ha="center", va="bottom")
     axes[0].set_ylabel(r"in units of $\sigma^2$")
-    axes[0].legend(loc="upper left", bbox_to_anchor=(0.0, 0.99), handlelength=2.2, fontsize=9)
+    axes[2].legend(loc="upper right", handlelength=2.2)
     return figure
 
 
@@ -249,7 +271,7 @@ def error_against_threshold(thresholds, errors, marks=None, band=None, ylim=None
     Args:
         thresholds: Array, in units of the noise's standard deviation.
         errors: Dictionary from label to array of errors, in units of the noise's variance. A rule's name
-            (`"soft"`, `"hard"`, `"garrote"`) gives its colour.
+            (`"soft"`, `"hard"`, `"garrote"`) gives its color.
         marks: Dictionary from label to threshold, drawn as vertical lines, or None.
         band: `(low, high)` arrays to shade, or None.
         ylim: Float, the top of the vertical axis, or None.
@@ -280,12 +302,13 @@ def error_against_threshold(thresholds, errors, marks=None, band=None, ylim=None
     return figure
 
 
-def basis_panels(panels, reference):
+def basis_panels(panels, reference, length=None):
     """Draws a grid of signals: one row a signal, one column a treatment, the truth in the background.
 
     Args:
         panels: Dictionary from row label to dictionary from column label to array.
         reference: Dictionary from row label to the clean array.
+        length: Integer, how many samples to show; all if None.
 
     Returns:
         A Matplotlib figure.
@@ -296,8 +319,8 @@ def basis_panels(panels, reference):
     )
     for line, (row, treatments) in zip(axes, panels.items(), strict=True):
         for axis, (column, signal) in zip(line, treatments.items(), strict=True):
-            axis.plot(reference[row], color=COLORS["orange"], linewidth=3.5, alpha=0.6)
-            axis.plot(signal, color=COLORS["blue"], linewidth=1.1)
+            axis.plot(reference[row][:length], color=COLORS["orange"], linewidth=3.5, alpha=0.6)
+            axis.plot(signal[:length], color=COLORS["blue"], linewidth=1.1)
             axis.margins(x=0.01)
             if axis in axes[0]:
                 axis.text(0.5, 1.03, column, transform=axis.transAxes, ha="center", va="bottom")
@@ -326,4 +349,495 @@ def image_row(images, limits=(0.0, 1.0)):
         axis.grid(False)
         for spine in axis.spines.values():
             spine.set_visible(False)
+    return figure
+
+
+# --- The residual shrinkage unit ------------------------------------------------------------------
+
+_UNIT_GATES = {
+    # Title, color, the boxes between u and the node on the branch, what is beside their arrows, the node.
+    "plain": ("residual unit", COLORS["blue"], (), (), None),
+    "se": (
+        "squeeze-and-excitation",
+        "#8a5f00",
+        ("mean of $u$", "FC, ReLU", "FC, sigmoid"),
+        ("", "hidden: $C/r$", "$g$: $C$ numbers"),
+        r"$u \cdot g$",
+    ),
+    "drsn-cs": (
+        "shrinkage, channel-shared",
+        "#007a59",
+        (r"mean of $|u|$", "FC, BN, ReLU", "FC, sigmoid", r"$\times$ mean of $m$"),
+        ("$m$: $C$ numbers", "hidden: $C$", r"$\alpha$: 1 number", r"$\tau$: 1 number"),
+        r"soft$(u, \tau)$",
+    ),
+    "drsn-cw": (
+        "shrinkage, channel-wise",
+        "#b64f00",
+        (r"mean of $|u|$", "FC, BN, ReLU", "FC, sigmoid", r"$\times\ m$"),
+        ("$m$: $C$ numbers", "hidden: $C$", r"$\alpha$: $C$ numbers", r"$\tau$: $C$ numbers"),
+        r"soft$(u, \tau)$",
+    ),
+}
+
+
+def unit_diagrams(kinds=("plain", "se", "drsn-cs", "drsn-cw")):
+    """Draws residual units as block diagrams on one plan, what is special to each in color.
+
+    Args:
+        kinds: Sequence of `"plain"`, `"se"`, `"drsn-cs"` and `"drsn-cw"`.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    columns = min(2, len(kinds))
+    rows = -(-len(kinds) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.4 * columns, 3.9 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.set(xlim=(0, 6.6), ylim=(-0.5, 10.1))
+        axis.axis("off")
+    for axis, kind in zip(axes.flat, kinds, strict=False):
+        _unit_diagram(axis, *_UNIT_GATES[kind])
+    return figure
+
+
+def _unit_diagram(axis, title, color, boxes, labels, node):
+    quiet, line = "#f0f0f0", {"color": COLORS["black"], "linewidth": 1.3, "solid_capstyle": "butt"}
+    trunk, gate, bypass = 2.0, 4.85, 0.35
+
+    def arrow(start, end, color=COLORS["black"]):
+        style = {"arrowstyle": "-|>,head_length=0.35,head_width=0.18", "color": color, "linewidth": 1.3}
+        axis.annotate("", end, start, arrowprops={**style, "shrinkA": 0, "shrinkB": 0})
+
+    def box(x, y, text, width, face, edge, ink=COLORS["black"]):
+        patch = {"boxstyle": "round,pad=0,rounding_size=0.18", "facecolor": face, "edgecolor": edge, "linewidth": 1.3}
+        axis.add_patch(FancyBboxPatch((x - width / 2, y - 0.38), width, 0.76, **patch))
+        axis.text(x, y, text, ha="center", va="center", fontsize=9.5, color=ink)
+
+    axis.text(bypass - 0.2, 9.98, title, fontsize=11, fontweight="bold", color=color, va="top")
+    axis.text(trunk, 8.95, "$x$", ha="center", va="center", fontsize=11)
+    arrow((trunk, 8.68), (trunk, 8.1))
+    box(trunk, 7.7, "BN, ReLU, Conv", 2.6, quiet, COLORS["black"])
+    arrow((trunk, 7.32), (trunk, 6.88))
+    box(trunk, 6.5, "BN, ReLU, Conv", 2.6, quiet, COLORS["black"])
+    # The shortcut leaves above the branch and comes back at the addition.
+    axis.plot([trunk, bypass, bypass], [8.42, 8.42, 0.95], **line)
+    arrow((bypass, 0.95), (trunk - 0.27, 0.95))
+    axis.text(bypass - 0.12, 4.4, "shortcut", rotation=90, ha="right", va="center", fontsize=9)
+    axis.add_patch(plt.Circle((trunk, 0.95), 0.27, facecolor="white", edgecolor=COLORS["black"], linewidth=1.3))
+    axis.text(trunk, 0.93, "+", ha="center", va="center", fontsize=12)
+    arrow((trunk, 0.68), (trunk, 0.12))
+    axis.text(trunk, -0.2, "$y$", ha="center", va="center", fontsize=11)
+    axis.text(trunk - 0.16, 5.62, "$u$", ha="right", va="center", fontsize=11)
+    if node is None:
+        arrow((trunk, 6.12), (trunk, 1.22))
+        return
+    arrow((trunk, 6.12), (trunk, 2.73))
+    box(trunk, 2.35, node, 1.7, color, color, "white")
+    arrow((trunk, 1.97), (trunk, 1.22))
+    places = np.linspace(7.15, 2.35, 4)[: len(boxes)] if len(boxes) == 4 else np.array([7.15, 5.55, 3.95])
+    first = places[0]
+    # From u up to the gate's first box, in the gap between trunk and gate.
+    gap = (trunk + 1.3 + gate - 1.15) / 2
+    axis.plot([trunk, gap, gap], [5.62, 5.62, first], color=color, linewidth=1.3)
+    arrow((gap, first), (gate - 1.15, first), color)
+    for place, text, label, below in zip(places, boxes, labels, [*places[1:], None], strict=True):
+        box(gate, place, text, 2.3, "white", color)
+        if below is not None:
+            arrow((gate, place - 0.38), (gate, below + 0.38), color)
+            if label:
+                axis.text(gate + 0.14, (place + below) / 2, label, ha="left", va="center", fontsize=8.5, color=color)
+        elif len(boxes) == 4:
+            arrow((gate - 1.15, place), (trunk + 0.85, place), color)
+            axis.text(gate - 0.1, place - 0.5, label, ha="center", va="top", fontsize=8.5, color=color)
+        else:
+            axis.plot([gate, gate], [place - 0.38, 2.35], color=color, linewidth=1.3)
+            arrow((gate, 2.35), (trunk + 0.85, 2.35), color)
+            axis.text(gate + 0.14, 3.1, label, ha="left", va="center", fontsize=8.5, color=color)
+
+
+def map_rows(rows, signed=True, columns=8):
+    """Draws feature maps in rows, each row on its own scale.
+
+    Args:
+        rows: Dictionary from label to array of shape `(height, width, channels)`, or to a list of images. More
+            maps than `columns` go on in a further line.
+        signed: Whether zero is white, positive red and negative blue; otherwise black to white from 0 to 1.
+        columns: Integer, maps a line.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    lines = []
+    for name, maps in rows.items():
+        maps = [maps[..., c] for c in range(maps.shape[-1])] if isinstance(maps, np.ndarray) else list(maps)
+        top = max(np.abs(one).max() for one in maps) or 1.0
+        for start in range(0, len(maps), columns):
+            lines.append((name if start == 0 else "", maps[start : start + columns], top))
+    figure, axes = plt.subplots(len(lines), columns, figsize=(8.4, 8.3 / columns * len(lines) + 0.1), squeeze=False)
+    figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0.02, hspace=0.02)
+    for line, (name, maps, top) in zip(axes, lines, strict=True):
+        for axis in line:
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+            for spine in axis.spines.values():
+                spine.set(visible=True, color="#b0b0b0", linewidth=0.8)
+        for axis, one in zip(line, maps, strict=False):
+            look = {"cmap": "RdBu_r", "vmin": -top, "vmax": top} if signed else {"cmap": "gray", "vmin": 0, "vmax": 1}
+            axis.imshow(one, interpolation="nearest", **look)
+        for axis in line[len(maps) :]:
+            axis.axis("off")
+        line[0].set_ylabel(name, fontsize=11)
+    return figure
+
+
+def squeeze_statistics(signed, magnitude):
+    """Draws, channel by channel, the size of the mean against the mean of the size.
+
+    Args:
+        signed: Array of shape `(channels,)`, the magnitude of the mean of `u`.
+        magnitude: Array of shape `(channels,)`, the mean of `|u|`.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axis = plt.subplots(figsize=(7.2, 3.0))
+    at = np.arange(len(magnitude))
+    axis.bar(at, magnitude, width=0.8, color=COLORS["sky"], label=r"mean of $|u|$")
+    axis.bar(at, signed, width=0.42, color=COLORS["black"], label=r"$|$mean of $u|$")
+    axis.set(xlabel="channel", ylabel="over all positions", xticks=at)
+    axis.grid(axis="x", visible=False)
+    axis.legend(ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
+    return figure
+
+
+def gain_against_threshold(gains, gain_errors, fractions, threshold_errors):
+    """Draws the error that every gain leaves, and every threshold, for some noise levels.
+
+    Args:
+        gains: Array of gains.
+        gain_errors: Dictionary from SNR in dB to array, the error of each gain, 1 being the untouched map's.
+        fractions: Array of thresholds, as fractions of the mean magnitude.
+        threshold_errors: Dictionary from SNR in dB to array, the error of each threshold.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.2), sharey=True)
+    looks = [(COLORS["vermillion"], "-"), (COLORS["blue"], (0, (5, 1.5))), (COLORS["green"], (0, (6, 1.5, 1, 1.5)))]
+    panels = ((gains, gain_errors, "gain $g$"), (fractions, threshold_errors, r"threshold, in units of $m$"))
+    for axis, (at, errors, label) in zip(axes, panels, strict=True):
+        axis.axhline(1.0, color=COLORS["gray"], linestyle=(0, (1, 1.5)), linewidth=1.4)
+        for (level, error), (color, dashes) in zip(errors.items(), looks, strict=False):
+            axis.plot(at, error, color=color, linestyle=dashes, label=f"{level} dB".replace("-", "\u2212"))
+            best = int(np.argmin(error))
+            axis.plot(at[best], error[best], "o", color=color, markersize=7, clip_on=False)
+        axis.set(xlabel=label, ylim=(0, 1.5), xlim=(at[0], at[-1]))
+    axes[1].axvspan(0, 1, color=COLORS["sky"], alpha=0.2, linewidth=0)
+    axes[1].text(0.5, 0.06, r"within reach of $\alpha m$", ha="center", fontsize=9)
+    axes[0].set_ylabel("error left / noise")
+    axes[0].text(0.02, 1.03, "untouched", fontsize=9, color=COLORS["gray"])
+    axes[1].legend(loc="upper right", handlelength=2.4, borderaxespad=0.1)
+    return figure
+
+
+def heat_tables(tables, rows, label="channel"):
+    """Draws arrays as colored tables one below the other, each with its values written in.
+
+    Args:
+        tables: Dictionary from name to array of shape `(len(rows), columns)`.
+        rows: Sequence of row labels.
+        label: String, what the columns are.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    height = 0.5 + 0.31 * len(rows)
+    figure, axes = plt.subplots(len(tables), 1, figsize=(8.0, height * len(tables) + 0.3), squeeze=False)
+    for axis, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
+        table = np.asarray(table)
+        top = table.max()
+        axis.imshow(table, cmap="YlOrRd", vmin=0, vmax=top, aspect="auto")
+        for (i, j), value in np.ndenumerate(table):
+            ink = "white" if value > 0.72 * top else COLORS["black"]
+            axis.text(
+                j, i, f"{value:.2f}" if top <= 1 else f"{value:.1f}", ha="center", va="center", fontsize=8, color=ink
+            )
+        axis.set_yticks(range(len(rows)), rows)
+        axis.set_xticks(range(table.shape[1]))
+        axis.set_ylabel(name, fontsize=13, rotation=0, labelpad=14)
+        axis.tick_params(length=0)
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+    axes[-1, 0].set_xlabel(label)
+    return figure
+
+
+def shrinkage_histograms(before, after, thresholds):
+    """Draws how the values of some channels are spread before and after shrinkage.
+
+    Args:
+        before: Dictionary from label to array of values.
+        after: Dictionary from the same labels to the shrunken values.
+        thresholds: Dictionary from the same labels to the threshold.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(1, len(before), figsize=(8.4, 3.4), squeeze=False)
+    for axis, (name, u) in zip(axes[0], before.items(), strict=True):
+        tau, shrunk = thresholds[name], np.asarray(after[name])
+        edges = np.linspace(min(u.min(), 0), max(u.max(), 0), 42)
+        share = {"weights": np.full(len(u), 100 / len(u))}
+        axis.hist(u, edges, color=COLORS["sky"], label="before", **share)
+        zero = shrunk == 0
+        rest = {"weights": np.full((~zero).sum(), 100 / len(u))}
+        axis.hist(
+            shrunk[~zero], edges, histtype="step", color=COLORS["vermillion"], linewidth=1.8, label="after", **rest
+        )
+        top = axis.get_ylim()[1]
+        axis.set_ylim(0, 1.08 * top)
+        for sign in (-1, 1):
+            if edges[0] <= sign * tau <= edges[-1]:
+                axis.axvline(sign * tau, color=COLORS["black"], linewidth=1.1, linestyle=(0, (4, 2)))
+                mark = r"$-\tau$" if sign < 0 else r"$\tau$"
+                axis.text(sign * tau, 1.01, mark, transform=axis.get_xaxis_transform(), ha="center", va="bottom")
+        axis.set_xlabel(f"value\n{name}; zero: {100 * zero.mean():.0f} %", fontsize=9.5)
+    axes[0, 0].set_ylabel("positions, %")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    return figure
+
+
+def zero_shares(zeros, caps, gaussian):
+    """Draws the share of values that each channel loses, and the most it could lose.
+
+    Args:
+        zeros: Array of shape `(channels,)`, the share of zeros after shrinkage.
+        caps: Array of shape `(channels,)`, the share of values below the mean magnitude.
+        gaussian: Float, that share for a normal distribution of mean zero.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axis = plt.subplots(figsize=(7.2, 3.0))
+    at = np.arange(len(zeros))
+    axis.bar(
+        at,
+        100 * caps,
+        width=0.8,
+        facecolor="none",
+        edgecolor=COLORS["gray"],
+        linewidth=1.2,
+        label=r"$|u| < m$: could be lost",
+    )
+    axis.bar(at, 100 * zeros, width=0.8, color=COLORS["vermillion"], label=r"$|u| \leq \tau$: zero")
+    axis.axhline(100 * gaussian, color=COLORS["black"], linestyle=(0, (5, 1.5)), linewidth=1.3)
+    axis.text(len(at) - 0.3, 100 * gaussian, " Gaussian", fontsize=9, va="bottom")
+    axis.set(xlabel="channel", ylabel="values, %", xticks=at, xlim=(-0.6, len(at) + 1.4))
+    axis.set_ylim(0, max(100 * caps.max(), 100 * gaussian) + 8)
+    axis.grid(axis="x", visible=False)
+    axis.legend(ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
+    return figure
+
+
+def noise_response(labels, quantities, spreads):
+    """Draws how quantities of a unit move with the noise: a line a channel, their mean, the spread over samples.
+
+    Args:
+        labels: Sequence of strings, the noise levels from strong to none.
+        quantities: Dictionary from name to array of shape `(levels, channels)`, means over samples.
+        spreads: Dictionary from name to array of shape `(levels,)`, the typical standard deviation over samples
+            of one channel.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(1, len(quantities), figsize=(8.2, 3.1), squeeze=False)
+    at = np.arange(len(labels))
+    for axis, (name, values) in zip(axes[0], quantities.items(), strict=True):
+        mean = values.mean(1)
+        axis.fill_between(
+            at,
+            mean - spreads[name],
+            mean + spreads[name],
+            color=COLORS["sky"],
+            alpha=0.35,
+            linewidth=0,
+            label="± spread over digits",
+        )
+        axis.plot(at, values, color=COLORS["gray"], linewidth=0.8, alpha=0.8)
+        axis.plot(at, mean, color=COLORS["vermillion"], marker="o", markersize=4, label="mean of channels")
+        axis.set_xticks(at, labels)
+        axis.set_xlabel("SNR, dB")
+        axis.set_ylim(0, None)
+        axis.text(0.5, 1.02, name, transform=axis.transAxes, ha="center", va="bottom", fontsize=12)
+    handles = [plt.Line2D([], [], color=COLORS["gray"], linewidth=0.8, label="one channel")]
+    handles = [*axes[0, 0].get_legend_handles_labels()[0], *handles]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+# --- Trained networks -----------------------------------------------------------------------------
+
+
+def seed_scores(scores, pairs, label="test accuracy"):
+    """Draws the score of every random seed, and what one network gains over another seed by seed.
+
+    Args:
+        scores: Dictionary from variant to array of scores, one a seed, in one order of the seeds.
+        pairs: List of `(variant, control)`, the differences to draw in the second panel.
+        label: String, what the scores are.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.3), width_ratios=[1, 1.15])
+    marks = "osD^v<>ph*"
+    names = [VARIANT_NAMES.get(name, name) for name in scores]
+    for column, (name, values) in enumerate(scores.items()):
+        _seed_column(left, column, values, VARIANT_COLORS.get(name, COLORS["black"]), marks)
+    left.set_xticks(range(len(names)), names)
+    left.set_ylabel(label)
+    right.axhline(0, color=COLORS["black"], linewidth=1)
+    for column, (name, control) in enumerate(pairs):
+        difference = 100 * (np.asarray(scores[name]) - np.asarray(scores[control]))
+        _seed_column(right, column, difference, COLORS["black"], marks)
+    words = [f"{VARIANT_NAMES.get(a, a)}\nminus {VARIANT_NAMES.get(b, b)}" for a, b in pairs]
+    right.set_xticks(range(len(pairs)), words, fontsize=9)
+    right.set_ylabel("difference (percentage points)")
+    count = len(next(iter(scores.values())))
+    handles = [
+        plt.Line2D([], [], marker=marks[s % len(marks)], color=COLORS["gray"], linestyle="", label=f"seed {s}")
+        for s in range(count)
+    ]
+    handles.append(plt.Line2D([], [], color=COLORS["gray"], linewidth=2, label="mean"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=count + 1)
+    for axis in (left, right):
+        axis.grid(axis="x", visible=False)
+    return figure
+
+
+def _seed_column(axis, column, values, color, marks):
+    spots = column + 0.16 * (np.arange(len(values)) - (len(values) - 1) / 2)
+    axis.plot([column - 0.32, column + 0.32], [np.mean(values)] * 2, color=color, linewidth=2, alpha=0.5)
+    for s, (spot, value) in enumerate(zip(spots, values, strict=True)):
+        axis.plot(spot, value, marks[s % len(marks)], color=color, markersize=7)
+    axis.set_xlim(-0.6, max(axis.get_xlim()[1], column + 0.6))
+
+
+def score_ladder(groups, chance=None, label="test accuracy"):
+    """Draws named scores as dots on one scale, group by group, each with its number.
+
+    Args:
+        groups: Dictionary from group name to a dictionary from row name to score.
+        chance: Float, the score of guessing, drawn as a dashed line; None for none.
+        label: String, what the scores are.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    colors = [COLORS["vermillion"], COLORS["blue"], COLORS["green"], COLORS["purple"]]
+    rows = sum(len(group) for group in groups.values())
+    figure, axis = plt.subplots(figsize=(7.2, 0.9 + 0.36 * (rows + len(groups))))
+    position, ticks, names = 0.0, [], []
+    for color, (title, group) in zip(colors, groups.items(), strict=False):
+        axis.text(
+            0.005,
+            position,
+            title,
+            color=color,
+            fontsize=10.5,
+            va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )
+        for name, score in group.items():
+            position += 1
+            axis.plot([0, score], [position] * 2, color="#d0d0d0", linewidth=1.2, zorder=1)
+            axis.plot(score, position, "o", color=color, markersize=8)
+            axis.annotate(f"{score:.2f}", (score, position), (9, 0), textcoords="offset points", va="center")
+            ticks.append(position)
+            names.append(name)
+        position += 1.25
+    if chance is not None:
+        axis.axvline(chance, color=COLORS["gray"], linestyle="--", linewidth=1.2)
+        axis.annotate(
+            "guessing", (chance, position - 0.65), (4, 0), textcoords="offset points", fontsize=9, va="center"
+        )
+    axis.set_yticks(ticks, names)
+    axis.set_ylim(position - 0.4, -0.7)
+    axis.set_xlim(0, 1)
+    axis.set_xlabel(label)
+    axis.grid(axis="y", visible=False)
+    return figure
+
+
+def company_spread(changing, fixed, images):
+    """Draws the predictions for a few images when the rest of the batch changes, each image beside its row.
+
+    Args:
+        changing: Array of shape `(images, batches)`, the probability of the true class by batch statistics.
+        fixed: Array of shape `(images,)`, the same in inference mode.
+        images: Array of shape `(images, height, width)`.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    count = len(changing)
+    figure, axis = plt.subplots(figsize=(7.2, 0.9 + 0.5 * count))
+    for row, (values, value) in enumerate(zip(changing, fixed, strict=True)):
+        first = row == 0
+        axis.plot(
+            values,
+            np.full(len(values), row),
+            "|",
+            color=COLORS["vermillion"],
+            markersize=13,
+            markeredgewidth=1.2,
+            alpha=0.7,
+            label="batch statistics, one mark a batch" if first else None,
+        )
+        axis.plot(
+            value,
+            row,
+            "o",
+            color=COLORS["blue"],
+            markersize=8,
+            label="inference mode, recalibrated" if first else None,
+        )
+        box = axis.inset_axes([-0.095, row - 0.45, 0.085, 0.9], transform=axis.get_yaxis_transform())
+        box.imshow(images[row], cmap="gray", interpolation="nearest")
+        box.axis("off")
+    axis.set_ylim(count - 0.4, -0.6)
+    axis.set_xlim(-0.02, 1.02)
+    axis.set_yticks([])
+    axis.set_xlabel("probability given to the right digit")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def channel_ranges(panels):
+    """Draws, channel by channel, the middle and the spread over inputs of a quantity, for two or more kinds of input.
+
+    Args:
+        panels: Dictionary from axis label to a dictionary from kind of input to array of shape
+            `(inputs, channels)`.
+
+    Returns:
+        A Matplotlib figure; the dot is the median, the line holds 90 % of the inputs.
+    """
+    colors = [COLORS["vermillion"], COLORS["blue"], COLORS["green"], COLORS["purple"]]
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.2), squeeze=False)
+    for axis, (label, kinds) in zip(axes[0], panels.items(), strict=True):
+        for k, (color, (kind, values)) in enumerate(zip(colors, kinds.items(), strict=False)):
+            low, middle, high = np.percentile(values, [5, 50, 95], axis=0)
+            spots = np.arange(values.shape[1]) + 0.26 * (k - (len(kinds) - 1) / 2)
+            axis.vlines(spots, low, high, color=color, linewidth=3, alpha=0.45)
+            axis.plot(spots, middle, "os^D"[k % 4], color=color, markersize=5.5, label=kind)
+        axis.set_xticks(range(values.shape[1]))
+        axis.set_xlabel("channel")
+        axis.set_ylabel(label)
+        axis.set_ylim(bottom=0)
+        axis.grid(axis="x", visible=False)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(handles))
     return figure

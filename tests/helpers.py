@@ -12,6 +12,8 @@ from keras import ops
 
 from drsn_lib import data
 
+# Two float64 computations of one formula. JAX and PyTorch round normalization's epsilon to float32 first.
+TIGHT = {"rtol": 1e-10, "atol": 1e-12} if keras.backend.backend() == "tensorflow" else {"rtol": 1e-4, "atol": 5e-6}
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -44,7 +46,7 @@ def gradients(function, *values):
     tensors = [ops.convert_to_tensor(value).requires_grad_() for value in values]
     loss = function(*tensors)
     loss.backward()
-    return [np.zeros(t.shape) if t.grad is None else t.grad.numpy() for t in tensors]
+    return [np.zeros(tuple(t.shape)) if t.grad is None else t.grad.numpy() for t in tensors]
 
 
 def finite_difference(function, value, step=1e-6):

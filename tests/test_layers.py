@@ -107,7 +107,7 @@ def test_formula(name, rank):
     expected = reference(layer, x)
     got = helpers.array(layer(x))
     assert got.dtype == np.float64
-    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(got, expected, **helpers.TIGHT)
     assert layer.compute_output_shape(x.shape) == expected.shape
 
 
@@ -117,7 +117,7 @@ def test_gradient_against_finite_differences(name):
     layer, x = made(name, "signal")
     x = x[:2]
     direction = np.random.default_rng(5).normal(size=reference(layer, x).shape)
-    (got,) = helpers.gradients(lambda v: kops.sum(layer(v) * direction), x)
+    (got,) = helpers.gradients(lambda v: kops.sum(layer(v) * kops.convert_to_tensor(direction)), x)
     expected = helpers.finite_difference(lambda v: (reference(layer, v) * direction).sum(), x)
     np.testing.assert_allclose(got, expected, rtol=2e-6, atol=1e-7)
 
@@ -156,7 +156,7 @@ def test_unknown_spatial_sizes(name, rank):
     helpers.randomize(layer)
     for seed in (0, 1):
         x = feature_map(channels, rank, seed)[:, : 5 + seed]
-        np.testing.assert_allclose(helpers.array(model(x)), reference(layer, x), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(helpers.array(model(x)), reference(layer, x), **helpers.TIGHT)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -205,8 +205,8 @@ def test_thresholds_are_positive_and_below_the_mean_magnitude(scope, rank):
     cap = magnitude if scope == "channel" else magnitude.mean(axis=1, keepdims=True)
     assert thresholds.shape == cap.shape
     assert (thresholds > 0).all() and (thresholds < cap).all()
-    np.testing.assert_allclose(thresholds, helpers.array(layer.scales(x)) * cap, rtol=1e-12)
-    np.testing.assert_allclose(thresholds, helpers.np_thresholds(helpers.weights(layer), x, scope), rtol=1e-10)
+    np.testing.assert_allclose(thresholds, helpers.array(layer.scales(x)) * cap, **helpers.TIGHT)
+    np.testing.assert_allclose(thresholds, helpers.np_thresholds(helpers.weights(layer), x, scope), **helpers.TIGHT)
 
 
 def test_slopes_and_gates():
@@ -247,8 +247,8 @@ def test_soft_threshold_layer():
     for t in (np.abs(rng.normal(size=(4, 6))), np.abs(rng.normal(size=(4, 1)))):
         expected = helpers.np_soft(x, t.reshape(4, 1, 1, -1))
         layer = layers.SoftThreshold(dtype="float64")
-        np.testing.assert_allclose(helpers.array(layer([x, t])), expected, rtol=1e-12)
-        np.testing.assert_allclose(helpers.array(layer([x, t.reshape(4, 1, 1, -1)])), expected, rtol=1e-12)
+        np.testing.assert_allclose(helpers.array(layer([x, t])), expected, **helpers.TIGHT)
+        np.testing.assert_allclose(helpers.array(layer([x, t.reshape(4, 1, 1, -1)])), expected, **helpers.TIGHT)
         got = helpers.gradients(lambda v, t, layer=layer: kops.sum(layer([v, t]) ** 2), x[:1], t[:1])
         for place, value in enumerate((x[:1], t[:1])):
 

@@ -43,7 +43,7 @@ def test_gradients_against_finite_differences(name):
     function, definition = DEFINITIONS[name]
     rng = np.random.default_rng(2)
     x, t, w = rng.normal(size=(4, 6)), np.abs(rng.normal(size=(4, 1))) * 0.5, rng.normal(size=(4, 6))
-    got_x, got_t = helpers.gradients(lambda x, t: kops.sum(function(x, t) * w), x, t)
+    got_x, got_t = helpers.gradients(lambda x, t: kops.sum(function(x, t) * kops.convert_to_tensor(w)), x, t)
     reference = np.vectorize(definition)
     np.testing.assert_allclose(
         got_x, helpers.finite_difference(lambda v: (reference(v, t) * w).sum(), x), rtol=1e-6, atol=1e-8
@@ -99,6 +99,11 @@ def test_type_is_kept(dtype):
     for name in NAMES:
         x = kops.cast(X, dtype)
         assert keras.backend.standardize_dtype(DEFINITIONS[name][0](x, 0.5).dtype) == dtype
+
+
+def test_a_python_number_is_not_rounded_to_float32():
+    y = helpers.array(ops.soft_threshold(np.array([1.0]), 0.7))
+    assert y[0] == 1.0 - 0.7
 
 
 def test_integers_become_floats():

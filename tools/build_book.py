@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,26 @@ def read_state(path=STATE):
         return None
 
 
+def run_shown(command, environment):
+    """Run Sphinx, showing what it says: as it is on a terminal, without colors and percentages in a log."""
+    if sys.stdout.isatty():
+        return subprocess.run(command, cwd=ROOT, env=environment).returncode
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    for line in process.stdout:
+        line = re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip()
+        if line and not re.search(r"\[ *\d+%\]", line):
+            print(line, flush=True)
+    return process.wait()
+
+
 def main():
     """Build what has to be built and say where it stands."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -83,11 +104,11 @@ def main():
         environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "SPHINXOPTS")}
         environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
-            done = subprocess.run(command, cwd=ROOT, env=environment)
+            status = run_shown(command, environment)
         except KeyboardInterrupt:
             print("\nInterrupted; the next build starts from nothing.", file=sys.stderr)
             return 130
-        if done.returncode != 0:
+        if status != 0:
             print(
                 "The book was not built: mend the warnings and errors above, then run make book again.",
                 file=sys.stderr,

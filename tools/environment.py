@@ -130,7 +130,7 @@ def is_current(venv, lock, with_project, asked):
 # Runs inside the environment: which locked packages are missing, of another version, or not whole.
 # A package that pip was interrupted in the middle of has metadata and no RECORD; pip itself takes it as installed.
 INSPECT = r"""
-import json, os, re, sys
+import csv, json, os, re, sys
 from importlib import metadata
 try:
     from pip._vendor.packaging.requirements import Requirement
@@ -152,17 +152,18 @@ for distribution in metadata.distributions():
 for name, (line, requirement) in wanted.items():
     whole = False
     for distribution in found.get(name, []):
-        files = distribution.read_text("RECORD") and distribution.files
-        if not files:
+        # Not `distribution.files`, which from Python 3.12 on passes over what is missing.
+        rows = list(csv.reader((distribution.read_text("RECORD") or "").splitlines()))
+        if not rows:
             broken.append(str(distribution._path)); continue
         if not requirement.specifier.contains(distribution.version, prereleases=True):
             continue
         whole = True
-        for file in files:
-            if file.size is None or str(file).endswith(".pyc"):
+        for row in rows:
+            if len(row) < 3 or not row[2] or row[0].endswith(".pyc"):
                 continue
             try:
-                if os.stat(file.locate()).st_size != file.size:
+                if os.stat(distribution.locate_file(row[0])).st_size != int(row[2]):
                     whole = False; break
             except OSError:
                 whole = False; break
@@ -237,12 +238,13 @@ class Progress:
     """One line that moves on a terminal; a line every ten seconds elsewhere."""
 
     def __init__(self, total):
-        self.total, self.start, self.said, self.live = total, time.time(), 0.0, sys.stdout.isatty()
+        self.total, self.start, self.live = total, time.time(), sys.stdout.isatty()
+        self.said = 0.0 if self.live else self.start
 
     def show(self, what, done):
         """Show that so many of the packages have got through this stage."""
         now = time.time()
-        if now - self.said < (0.2 if self.live else 10):
+        if self.total < 2 or now - self.said < (0.2 if self.live else 10):
             return
         self.said = now
         filled = int(24 * done / max(self.total, 1))

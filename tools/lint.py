@@ -5,8 +5,10 @@ python tools/lint.py --fix    # mend first what ruff can mend
 """
 
 import argparse
+import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import set_repository
@@ -14,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-SPELLED = ["book", "notebooks", "drsn_lib", "tests", "tools", "requirements", ".github", ".ci"]
+SPELLED = ["book", "drsn_lib", "tests", "tools", "requirements", ".github", ".ci"]
 
 
 def yaml_files():
@@ -50,9 +52,26 @@ def workflow_faults():
                         yield from (f"{name}: make has no target {word}" for word in called if word not in targets)
 
 
-def commands(fix):
+def write_notebook_texts(folder):
+    """What authors wrote in notebooks, as text files: stored pictures are full of letters that spell nothing."""
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        parts = [["".join(cell["source"]), *strings(cell["metadata"].get("mystnb", {}))] for cell in cells]
+        text = "\n\n".join(f"cell {number}\n" + "\n".join(part) for number, part in enumerate(parts, 1))
+        (Path(folder) / f"{path.stem}.txt").write_text(text, encoding="utf-8")
+
+
+def strings(value):
+    """Every string of a JSON value: captions and alternative texts."""
+    if isinstance(value, str):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [found for item in items for found in strings(item)]
+
+
+def commands(fix, notebook_texts):
     """The checks: a name and a command each."""
-    text = [name for name in SPELLED if (ROOT / name).exists()]
+    text = [name for name in SPELLED if (ROOT / name).exists()] + [notebook_texts]
     text += [path.name for path in sorted(ROOT.glob("*.md"))] + ["CITATION.cff", "Makefile", "pyproject.toml"]
     if fix:
         yield "ruff, mending", [BIN / "ruff", "check", "--fix", "--quiet", "."]
@@ -78,12 +97,14 @@ def main(arguments=None):
     parser.add_argument("--fix", action="store_true", help="mend first what ruff can mend")
     options = parser.parse_args(arguments)
     failed = []
-    for name, command in commands(options.fix):
-        done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
-        print(f"{name}: {'good' if done.returncode == 0 else 'FAILED'}", flush=True)
-        if done.returncode != 0:
-            failed.append(name)
-            print((done.stdout + done.stderr).strip(), flush=True)
+    with tempfile.TemporaryDirectory(prefix="drsn-spelling-") as folder:
+        write_notebook_texts(folder)
+        for name, command in commands(options.fix, folder):
+            done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
+            print(f"{name}: {'good' if done.returncode == 0 else 'FAILED'}", flush=True)
+            if done.returncode != 0:
+                failed.append(name)
+                print((done.stdout + done.stderr).strip(), flush=True)
     for name, faults in [("addresses", set_repository.check()), ("workflow targets", list(workflow_faults()))]:
         print(f"{name}: {'good' if not faults else 'FAILED'}")
         if faults:

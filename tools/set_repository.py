@@ -26,9 +26,9 @@ PASSED_OVER = {".git", "_build", "build", "dist", "__pycache__", ".ipynb_checkpo
 PLACES = [
     ("README.md", r"https://github\.com/(?P<slug>[\w.-]+/[\w.-]+)/actions/workflows/tests\.yml/badge\.svg"),
     ("README.md", r"https://colab\.research\.google\.com/github/(?P<slug>[\w.-]+/[\w.-]+)/blob/"),
-    ("README.md", r"git clone https://github\.com/(?P<slug>[\w.-]+/[\w-]+)"),
-    ("CITATION.cff", r"(?m)^repository-code: \"?https://github\.com/(?P<slug>[\w.-]+/[\w-]+)\"?$"),
-    ("_config.yml", r"(?m)^  url: \"?https://github\.com/(?P<slug>[\w.-]+/[\w-]+)\"?$"),
+    ("README.md", r"git clone https://github\.com/(?P<slug>[\w.-]+/[\w.-]+)(?= )"),
+    ("CITATION.cff", r"(?m)^repository-code: \"?https://github\.com/(?P<slug>[\w.-]+/[\w.-]+)\"?$"),
+    ("_config.yml", r"(?m)^  url: \"?https://github\.com/(?P<slug>[\w.-]+/[\w.-]+)\"?$"),
 ]
 
 

@@ -80,7 +80,9 @@ class LiveFigure(SphinxDirective):
 def directive_for(figure):
     """Make the directive of one figure; its options are the figure's state and a name."""
     spec = {key: directives.unchanged_required for key in figure.state_names()}
-    return type(figure.__name__, (LiveFigure,), {"figure": figure, "option_spec": {**spec, "name": directives.unchanged}})
+    return type(
+        figure.__name__, (LiveFigure,), {"figure": figure, "option_spec": {**spec, "name": directives.unchanged}}
+    )
 
 
 def add_scripts(app, pagename, templatename, context, doctree):

@@ -11,7 +11,7 @@ const ThresholdLab = (() => {
   const FUNCTIONS = {
     soft: { name: "soft", formula: "y = sign(x) · max(|x| − τ, 0)", y: (x, t) => Math.sign(x) * Math.max(Math.abs(x) - t, 0), d: (x, t) => +(Math.abs(x) > t) },
     hard: { name: "hard", formula: "y = x where |x| > τ, else 0", y: (x, t) => (Math.abs(x) > t ? x : 0), d: (x, t) => +(Math.abs(x) > t) },
-    garrote: { name: "garrote", formula: "y = x − τ²/x where |x| > τ, else 0", y: (x, t) => (Math.abs(x) > t ? x - (t * t) / x : 0), d: (x, t) => (Math.abs(x) > t ? 1 + (t * t) / (x * x) : 0) },
+    garrote: { name: "garrote", formula: "y = x − τ²/x where |x| > τ, else 0", y: (x, t) => (Math.abs(x) > t ? x - (t * t) / x : 0), d: (x, t) => (Math.abs(x) > t ? 1 + (t / x) ** 2 : 0) },
     relu: { name: "ReLU", formula: "y = max(x − τ, 0)", y: (x, t) => Math.max(x - t, 0), d: (x, t) => +(x > t) },
   };
 
@@ -89,7 +89,7 @@ const ThresholdLab = (() => {
       out += `<rect x="${px(x(zero[0]))}" y="${b.top}" width="${px(Math.max(x(zero[1]) - x(zero[0]), 0))}" height="${b.bottom - b.top}" fill="var(--vermillion)" opacity=".13"/>`;
     out += axes(box, x, y, { yTicks: [-4, -2, 0, 2, 4], yFormat: (v) => fixed(v, 0) });
     out += line(x(-4), y(-4), x(4), y(4), 'stroke="var(--soft)" stroke-width="1.2" stroke-dasharray="4 4"');
-    out += text(x(3.05), y(3.65), "y = x", 'text-anchor="end"');
+    out += text(x(3.05), y(3.65), "y = x", 'text-anchor="end" class="halo"');
     if (x(zero[1]) - x(zero[0]) > 84) out += text(x((zero[0] + zero[1]) / 2), box.bottom - 9, "set to zero", `text-anchor="middle" ${tint("vermillion")}`);
     out += path(xs, ys, x, y, 'class="curve" stroke="var(--blue)" stroke-width="3"');
     out += text(0, 258, "Its derivative dy/dx", 'class="title"');
@@ -99,8 +99,8 @@ const ThresholdLab = (() => {
       out += line(x(t), b.top, x(t), b.bottom, 'stroke="var(--vermillion)" stroke-width="1.5"');
       if (name !== "relu") out += line(x(-t), b.top, x(-t), b.bottom, 'stroke="var(--vermillion)" stroke-width="1.5" stroke-dasharray="3 3"');
     }
-    out += text(Math.min(x(t) + 5, box.right - 8), box.top + 12, "τ", `class="halo" ${tint("vermillion")} font-weight="600"`);
-    if (name !== "relu") out += text(Math.max(x(-t) - 5, box.left + 16), box.top + 12, "−τ", `class="halo" text-anchor="end" ${tint("vermillion")}`);
+    out += text(Math.min(x(t), box.right - 8) + 1, box.bottom + 14, "τ", `${tint("vermillion")} font-weight="600"`);
+    if (name !== "relu") out += text(Math.max(x(-t), box.left + 18) - 1, box.bottom + 14, "−τ", `text-anchor="end" ${tint("vermillion")} font-weight="600"`);
     out += text(box.left, height - 6, f.formula, 'class="formula"');
     const label = `${f.name} threshold function at τ = ${fixed(t, 2)}: ${f.formula}; below it, its derivative`;
     return { svg: svg(width, height, label, out), x };
@@ -168,7 +168,7 @@ const ThresholdLab = (() => {
     out += clean(yb);
     out += path(index, output, x, yb, 'class="output" stroke="var(--blue)" stroke-width="2"');
     // What the two colors of line behind are, once, where there is room.
-    out += line(a.right - 92, 10, a.right - 68, 10, 'stroke="var(--orange)" stroke-width="5" opacity=".55"');
+    out += line(a.right - 84, 10, a.right - 58, 10, 'stroke="var(--orange)" stroke-width="5" opacity=".55"');
     out += text(a.right, 14, "clean s", 'text-anchor="end"');
     out += text(a.right, b.bottom + 32, "sample", 'text-anchor="end"');
     const zeroed = output.filter((v) => v === 0).length;

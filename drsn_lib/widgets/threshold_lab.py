@@ -80,7 +80,7 @@ def derivative(function, x, threshold):
     if function in ("soft", "hard"):
         return kept.astype(float)
     if function == "garrote":
-        return np.where(kept, 1 + t**2 / np.where(kept, x, 1.0) ** 2, 0.0)
+        return np.where(kept, 1 + (t / np.where(kept, x, 1.0)) ** 2, 0.0)
     if function == "relu":
         return (x > t).astype(float)
     raise ValueError(f"Argument `function` must be one of {', '.join(FUNCTIONS)}. Received: function={function!r}")

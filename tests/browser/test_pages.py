@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from browser import settle
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 
@@ -54,6 +55,8 @@ def test_pages_are_whole_fit_and_please_axe(open_page, book, pages, violations, 
         page.goto((book / name).as_uri())
         if page.locator("span.math, div.math").count():
             page.wait_for_function("document.querySelectorAll('mjx-container').length > 0")
+        settle(page)
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
         assert page.locator("main h1:visible").count() == 1, f"{name} must have one first heading"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways"
         assert violations(page) == [], name
