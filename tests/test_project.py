@@ -598,6 +598,14 @@ def test_a_sound_book_passes(small_book):
     assert faults(small_book) == []
 
 
+def test_a_page_that_leads_on_must_lead_somewhere(small_book):
+    onward = '<meta http-equiv="Refresh" content="0; url=b.html" />'
+    (small_book / "first.html").write_text(onward)
+    assert faults(small_book) == []
+    (small_book / "first.html").write_text(onward.replace("b.html", "gone.html"))
+    assert "'gone.html' leads nowhere" in faults(small_book)[0]
+
+
 CDN = "https://cdn.example.org/x"
 BREAKAGES = {
     "a link to no page": ("b.html#three", "c.html", "leads nowhere"),
