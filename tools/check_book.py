@@ -253,7 +253,8 @@ def check_notebook(path, root, bootstrap):
         yield f"{name}: the bootstrap cell is not the one of tools/set_repository.py"
     counts = [cell["execution_count"] for cell in code if "".join(cell["source"]).strip()]
     if counts != list(range(1, len(counts) + 1)):
-        yield f"{name}: not executed whole and in order (execution counts {counts}); run make notebooks"
+        run = sum(count is not None for count in counts)
+        yield f"{name}: not executed whole and in order ({run} of {len(counts)} code cells); run make notebooks"
     for number, cell in enumerate(code, 1):
         tags = set(cell["metadata"].get("tags", []))
         for output in cell.get("outputs", []):
@@ -363,7 +364,9 @@ def main(arguments=None):
             print(f"  {line}")
     print_weights(pages)
     notebooks = len(list((ROOT / "notebooks").glob("*.ipynb")))
-    print(f"{len(pages)} pages and {notebooks} notebooks checked: {faults} faults")
+    links = sum(len(page.soup.find_all("a", href=True)) for page in pages)
+    figures = sum(len(page.article.find_all("figure")) for page in pages)
+    print(f"{len(pages)} pages, {links} links, {figures} figures, {notebooks} notebooks checked: {faults} faults")
     return int(faults > 0)
 
 

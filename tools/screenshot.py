@@ -52,12 +52,12 @@ def take_readme(page, selector, path):
     from PIL import Image
 
     with browser.chromium() as engine:
-        context, tab = open_page(engine, (HTML / page).as_uri(), 1200, 820, "light", scale=1.5)
+        context, tab = open_page(engine, (HTML / page).as_uri(), 1240, 1036, "light", scale=1.5)
         if selector:
             tab.locator(selector).first.scroll_into_view_if_needed()
             tab.evaluate(
                 "selector => window.scrollTo(0, document.querySelector(selector).getBoundingClientRect().top"
-                " + window.scrollY - 120)",
+                " + window.scrollY + 92)",
                 selector,
             )
             tab.wait_for_timeout(400)
@@ -81,7 +81,7 @@ def main(arguments=None):
     parser.add_argument("--to", type=Path, default=ROOT / "_build" / "pictures", help="the folder for the pictures")
     parser.add_argument("--window", action="store_true", help="the first screen alone, not the whole page")
     parser.add_argument("--readme", metavar="PAGE", nargs="?", const="book/intro.html", help="the README's picture")
-    parser.add_argument("--selector", default="", help="with --readme: what to scroll to")
+    parser.add_argument("--selector", default="threshold-lab", help="with --readme: what to scroll to")
     options = parser.parse_args(arguments)
     if not (HTML / "index.html").exists():
         raise SystemExit("the book is not built: make book")

@@ -150,7 +150,7 @@ def open_page(browser, book):
         watch = Watch(context)
         opened.append((context, watch))
         tab = context.new_page()
-        tab.set_default_timeout(10_000)
+        tab.set_default_timeout(30_000)  # a busy machine is slow, not broken
         tab.goto((book / page).as_uri())
         if javascript and tab.locator("threshold-lab").count():
             tab.wait_for_function("!!document.querySelector('threshold-lab').shadowRoot?.querySelector('svg')")
