@@ -11,6 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help environment book open test notebooks lab lint lock colab check check-book robust pictures clean distclean
 
 help: ## List the targets
@@ -25,8 +26,8 @@ environment: ## Make or mend .venv from the exact lock (every other target does 
 	echo "make: Python 3.11, 3.12 or 3.13 is needed and none was found (on Debian: apt-get install python3 python3-pip)." >&2; \
 	exit 2
 
-book: environment ## Build the book into _build/html
-	@$(PY) tools/build_book.py $(ARGS)
+book: environment ## Build the book into _build/html (ALL=1: every page, from nothing)
+	@$(PY) tools/build_book.py $(if $(ALL),--all)
 
 open: environment ## Build the book and open it in the browser
 	@$(PY) tools/build_book.py --open

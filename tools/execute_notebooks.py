@@ -92,9 +92,16 @@ def tidy(notebook):
         cell.outputs = [
             nbformat.from_dict(without_machine(output, replacements))
             for output in cell.outputs
-            if output.output_type not in ("display_data", "execute_result") or output.get("data")
+            if not is_progress(output)
+            and (output.output_type not in ("display_data", "execute_result") or output.get("data"))
         ]
     return notebook
+
+
+def is_progress(output):
+    """Whether an output is a progress bar: where no kernel runs, it would stand at nothing done for ever."""
+    data = output.get("data", {})
+    return set(data) <= {"text/plain"} and re.search(r"\d+%\|.*\| *\d+/\d+ \[", "".join(data.get("text/plain", "")))
 
 
 def text_of(notebook):
