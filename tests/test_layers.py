@@ -124,6 +124,7 @@ def test_gradient_against_finite_differences(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_training_mode_uses_batch_statistics_and_a_step_changes_every_weight(name):
+    keras.utils.set_random_seed(0)  # a gate of one hidden unit may start dead otherwise
     make, channels = CASES[name]
     inputs = keras.Input((7, 5, channels), dtype="float64")
     outputs = make()(inputs)

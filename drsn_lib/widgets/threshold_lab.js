@@ -185,8 +185,8 @@ const ThresholdLab = (() => {
     .controls > .choice { grid-column: span 7; }
     .controls > .buttons { grid-column: span 5; display: flex; gap: 8px; justify-content: flex-end; }
     .controls > .slider { grid-column: span 6; }
-    .numbers { display: grid; grid-template-columns: repeat(3, 1fr); margin: 12px 0 18px; padding: 0; border-block: 1px solid var(--line); }
-    .numbers > div { padding: 8px 0 9px 16px; border-left: 1px solid var(--line); min-width: 0; }
+    .numbers { display: grid; grid-template-columns: minmax(max-content, 1fr) minmax(max-content, 1.2fr) minmax(max-content, 1fr); margin: 12px 0 18px; padding: 0; border-block: 1px solid var(--line); }
+    .numbers > div { padding: 8px 12px 9px 16px; border-left: 1px solid var(--line); min-width: 0; }
     .numbers > div:first-child { padding-left: 0; border-left: 0; }
     .numbers dt { color: var(--soft); font-size: 13.5px; }
     .numbers dd { margin: 0; font-size: 21px; font-weight: 650; line-height: 1.3; white-space: nowrap; }
