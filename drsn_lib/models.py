@@ -173,7 +173,7 @@ def build(
     return keras.Model(inputs, outputs, name=name or variant.replace("-", "_"))
 
 
-def preset(name, variant, **overrides):
+def preset(name, variant, /, **overrides):
     """Builds one of the book's networks by name.
 
     Example:

@@ -1,6 +1,18 @@
-"""What training needs beyond Keras' own `compile` and `fit`."""
+"""What training needs beyond Keras' own `compile` and `fit`, and the trainings of the book's recipes."""
 
 from drsn_lib.training.batch_norm import recalibrate_batch_norm
 from drsn_lib.training.callbacks import ProgressBar
+from drsn_lib.training.fit import Stopped, build_model, build_trainer, learning_rate, run
+from drsn_lib.training.preparation import Prepared, prepare
 
-__all__ = ["ProgressBar", "recalibrate_batch_norm"]
+__all__ = [
+    "Prepared",
+    "ProgressBar",
+    "Stopped",
+    "build_model",
+    "build_trainer",
+    "learning_rate",
+    "prepare",
+    "recalibrate_batch_norm",
+    "run",
+]

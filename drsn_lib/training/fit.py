@@ -1,0 +1,557 @@
+"""One run of a recipe: trained, interruptible, resumable, and told as a record."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+from drsn_lib import recipes
+from drsn_lib.training import facts
+from drsn_lib.training.batch_norm import recalibrate_batch_norm
+from drsn_lib.training.preparation import prepare
+
+__all__ = ["Stopped", "build_model", "build_trainer", "learning_rate", "run"]
+
+_RECALIBRATION_BATCHES = 100
+
+
+class Stopped(KeyboardInterrupt):
+    """A training was interrupted; its message says where it stands and how it goes on."""
+
+
+def build_model(recipe, variant, budget="modern"):
+    """Builds the network of one variant of a recipe, untrained.
+
+    Example:
+
+    >>> build_model("mnist-noise", "drsn-cw").count_params()
+    1610
+
+    Args:
+        recipe: Name of a recipe, or a `recipes.Recipe`.
+        variant: Name of a variant of it.
+        budget: Name of a budget of it, or a `recipes.Budget`; it sets regularization.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        ValueError: If there is no such recipe, variant or budget.
+    """
+    from drsn_lib import models
+
+    recipe = recipes.get(recipe)
+    budget = recipe.budget(budget)
+    chosen = recipe.variant(variant)
+    shared = {
+        "bn_momentum": budget.bn_momentum,
+        "kernel_regularizer": keras.regularizers.L2(budget.l2) if budget.l2 else None,
+        "gamma_regularizer": keras.regularizers.L2(budget.gamma_l2) if budget.gamma_l2 else None,
+    }
+    options = {**dict(recipe.network), **dict(budget.network), **dict(chosen.options), **shared}
+    if isinstance(options.get("activation"), tuple):
+        options["activation"] = _layer(*options["activation"], shared)
+    return models.preset(recipe.preset, chosen.network, **options, name=chosen.name.replace("-", "_"))
+
+
+def _layer(name, arguments, shared):
+    """A layer of this library, with the settings that it shares with the network, or one of Keras."""
+    from drsn_lib import layers
+
+    own = getattr(layers, name, None)
+    return own(**dict(arguments), **shared) if own else getattr(keras.layers, name)(**dict(arguments))
+
+
+def build_trainer(recipe, variant, seed=0, budget="modern"):
+    """Builds what is trained: the network behind the recipe's augmentation, from one random seed.
+
+    Args:
+        recipe: Name of a recipe, or a `recipes.Recipe`.
+        variant: Name of a variant of it.
+        seed: Integer; Keras' random state is set to it.
+        budget: Name of a budget of it, or a `recipes.Budget`.
+
+    Returns:
+        `(trainer, network)`, two `keras.Model` that share their weights; the same one twice where
+        nothing is augmented.
+
+    Raises:
+        ValueError: If there is no such recipe, variant or budget.
+    """
+    recipe = recipes.get(recipe)
+    budget = recipe.budget(budget)
+    keras.utils.set_random_seed(seed)
+    network = build_model(recipe, variant, budget)
+    if not budget.augment:
+        return network, network
+    from drsn_lib import augment
+
+    inputs = keras.Input(network.input_shape[1:], name="input")
+    x = inputs
+    for place, (name, arguments) in enumerate(budget.augment):
+        # Seeds of their own, so that how a network draws its weights never shifts the augmentation.
+        x = getattr(augment, name)(**dict(arguments), seed=1_000_003 * (place + 1) + seed)(x)
+    return keras.Model(inputs, network(x), name="trainer"), network
+
+
+def learning_rate(schedule, epochs, steps):
+    """Turns a recipe's schedule into Keras' one.
+
+    Example:
+
+    >>> rate = learning_rate(recipes.Schedule("steps", 0.1, boundaries=(2,)), epochs=4, steps=10)
+    >>> [round(float(rate(step)), 3) for step in (0, 20, 21)]
+    [0.1, 0.1, 0.01]
+
+    Args:
+        schedule: A `recipes.Schedule`.
+        epochs: Integer, of the whole training.
+        steps: Integer, steps an epoch.
+
+    Returns:
+        A float, or a `keras.optimizers.schedules.LearningRateSchedule`.
+
+    Raises:
+        ValueError: If there is no schedule of that kind.
+    """
+    total = max(1, epochs * steps)
+    if schedule.kind == "constant":
+        return schedule.rate
+    if schedule.kind == "steps":
+        values = [schedule.rate * schedule.factor**k for k in range(len(schedule.boundaries) + 1)]
+        places = [steps * epoch for epoch in schedule.boundaries]
+        return keras.optimizers.schedules.PiecewiseConstantDecay(places, values)
+    if schedule.kind == "cosine":
+        return keras.optimizers.schedules.CosineDecay(schedule.rate, total)
+    if schedule.kind == "one-cycle":
+        warmup = max(1, round(schedule.warmup * total))
+        return keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, total - warmup), warmup_target=schedule.rate, warmup_steps=warmup
+        )
+    raise ValueError(
+        f"`kind` of a schedule must be 'constant', 'steps', 'cosine' or 'one-cycle'. Received: kind={schedule.kind!r}"
+    )
+
+
+def make_optimizer(budget, steps):
+    """The optimizer of a budget, for so many steps an epoch."""
+    rate = learning_rate(budget.schedule, budget.epochs, steps)
+    if budget.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    if budget.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=budget.momentum, nesterov=budget.nesterov)
+    raise ValueError(f"`optimizer` of a budget must be 'adam' or 'sgd'. Received: optimizer={budget.optimizer!r}")
+
+
+def batch_order(seed, epoch, count, batch_size):
+    """The samples of an epoch in their order: whole batches of a permutation that seed and epoch decide.
+
+    Returns:
+        Integer array of shape `(steps, batch_size)`.
+    """
+    steps = count // batch_size
+    if steps < 1:
+        raise ValueError(
+            f"A batch of {batch_size} needs at least as many training samples; there are {count}. "
+            "Take a smaller `batch_size` or more data."
+        )
+    order = np.random.default_rng((seed, epoch)).permutation(count)
+    return order[: steps * batch_size].reshape(steps, batch_size)
+
+
+def run(
+    recipe,
+    variant,
+    seed=0,
+    budget="modern",
+    condition=None,
+    folder=None,
+    devices=1,
+    progress=True,
+    keep_weights=False,
+):
+    """Trains one variant of a recipe and tells the result as a record.
+
+    After every epoch all that the rest of the training depends on is written to a checkpoint: weights, moving
+    statistics, optimizer, random states, history. Stopped by Ctrl-C or killed, the same call goes on from
+    there, and on one processor ends with the very same bits as an undisturbed run.
+
+    Example:
+
+    >>> record = run("mnist-noise", "drsn-cw", seed=0, budget="smoke", progress=False)
+    >>> record["recipe"], record["parameters"]["total"], record["test"]["count"]
+    ('mnist-noise', 1610, 200)
+
+    Args:
+        recipe: Name of a recipe, or a `recipes.Recipe`.
+        variant: Name of a variant of it.
+        seed: Integer: initial weights, order of samples and augmentation. Data do not depend on it.
+        budget: Name of a budget of it, or a `recipes.Budget`.
+        condition: Dictionary, one of the recipe's conditions; None where it has only one.
+        folder: Path; checkpoints and weights are written below it. None writes nothing.
+        devices: Integer, how many devices share every batch: with Keras' `DataParallel` on JAX, with
+            `tf.distribute.MirroredStrategy` on TensorFlow.
+        progress: Whether a progress bar with the time left is shown.
+        keep_weights: Whether the trained weights are written below `folder`.
+
+    Returns:
+        Dictionary, a record; see `drsn_lib.records`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+        DataNotAvailable: If a data set can neither be found nor downloaded.
+        FloatingPointError: If the loss stops being a number.
+        Stopped: If the training was interrupted.
+    """
+    recipe = recipes.get(recipe)
+    name, budget = (budget if isinstance(budget, str) else "own"), recipe.budget(budget)
+    condition = dict(recipe.condition(condition))
+    settings = recipe.settings(variant, budget, condition)
+    if keep_weights and folder is None:
+        raise ValueError("`keep_weights` needs a `folder` to write them to. Received: folder=None")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"`seed` must be an integer of at least 0. Received: seed={seed!r}")
+    seed = int(seed)
+    made = prepare(recipe, budget, condition)
+    x, y = (np.asarray(one) for one in made.train)
+    steps = len(batch_order(seed, 0, len(x), budget.batch_size))
+
+    with _shared_by(devices, budget.batch_size) as scope:
+        with scope():
+            trainer, network = build_trainer(recipe, variant, seed, budget)
+            if devices > 1:
+                _synchronize_norms(network)
+            trainer.compile(
+                optimizer=make_optimizer(budget, steps),
+                loss=keras.losses.SparseCategoricalCrossentropy(),
+                metrics=["accuracy"],
+                # TensorFlow pays for every call from Python; these networks are small.
+                steps_per_execution=_together(steps) if keras.backend.backend() == "tensorflow" else 1,
+            )
+            trainer.optimizer.build(trainer.trainable_variables)
+        label = ", ".join([f"{recipe.name} {variant}", *_said(condition), f"seed {seed}"])
+        path = None if folder is None else pathlib.Path(folder) / "checkpoints" / f"{run_name(settings, seed)}.npz"
+        state = _Checkpoint(path, trainer, {"settings": settings, "seed": seed, "budget": name, "devices": devices})
+        started = state.load()
+        with _bar(label, budget.epochs, steps, started, progress) as bar:
+            watch = _Watch(bar, first=started == 0)
+            try:
+                for epoch in range(started, budget.epochs):
+                    order = batch_order(seed, epoch, len(x), budget.batch_size).ravel()
+                    begun = time.perf_counter()
+                    told = trainer.fit(
+                        x[order],
+                        y[order],
+                        batch_size=budget.batch_size,
+                        initial_epoch=epoch,
+                        epochs=epoch + 1,
+                        shuffle=False,
+                        verbose=0,
+                        validation_data=made.validation,
+                        validation_batch_size=500,
+                        callbacks=[watch],
+                    ).history
+                    if not np.isfinite(told["loss"][0]):
+                        raise FloatingPointError(
+                            f"The loss of {label} is {told['loss'][0]} in epoch {epoch + 1}: it has diverged. "
+                            f"A lower learning rate than {budget.schedule.rate} may help."
+                        )
+                    state.add(told, time.perf_counter() - begun, watch.compile)
+                    state.save(epoch + 1)
+            except KeyboardInterrupt:
+                raise Stopped(
+                    f"{label} stopped in epoch {state.epoch + 1} of {budget.epochs}. "
+                    + (f"The same command goes on from {path}." if state.epoch and path else "Nothing was stored.")
+                ) from None
+        weights = [np.asarray(one) for one in network.get_weights()]
+        seeds = [keras.ops.convert_to_numpy(v) for v in _random_states(trainer)]
+
+    # A fresh copy, outside of whatever shared the batches: what follows is the same on one device and on many.
+    trainer, network = build_trainer(recipe, variant, seed, budget)
+    network.set_weights(weights)
+    for variable, value in zip(_random_states(trainer), seeds, strict=True):
+        variable.assign(value)
+    record = {
+        "schema": 1,
+        "recipe": recipe.name,
+        "variant": variant,
+        "seed": seed,
+        "budget": name,
+        "condition": condition,
+        "device": {**facts.device(), "count": devices},
+        "backend": keras.backend.backend(),
+        "versions": facts.versions(),
+        "commit": facts.commit(),
+        "date": facts.now(),
+        "settings": settings,
+        "digest": recipes.digest(settings),
+        "parameters": count_parameters(network),
+        "seconds": {
+            "train": round(max(0.0, state.seconds - state.compile), 2),
+            "compile": round(state.compile, 2),
+            "together": 1,
+        },
+        "history": state.history,
+        **judge(trainer, network, made, budget, seed),
+        "weights": None,
+    }
+    if keep_weights:
+        record["weights"] = store_weights(network, folder, record)
+    state.remove()
+    return record
+
+
+def _together(steps):
+    """The largest number of steps up to ten that divides an epoch, so that no call is left short."""
+    return max(k for k in range(1, 11) if steps % k == 0)
+
+
+def run_name(settings, seed):
+    """A name for files that belong to one run."""
+    network, condition = settings["network"], settings["condition"]
+    words = [settings["recipe"], network["name"], *(f"{value}" for value in condition.values())]
+    return "-".join([*words, f"seed{seed}", recipes.digest(settings)])
+
+
+def count_parameters(network):
+    """How many numbers a network has, in all and trainable."""
+    return {
+        "total": int(network.count_params()),
+        "trainable": int(sum(np.prod(v.shape, dtype=int) for v in network.trainable_variables)),
+    }
+
+
+def judge(trainer, network, made, budget, seed):
+    """Measures a trained network: as its moving statistics leave it, then recalibrated.
+
+    Returns:
+        Dictionary with the record's `"moving"`, `"test"` and `"validation"` if there is one.
+    """
+    told = {"moving": {"accuracy": evaluate(network, *made.test)["accuracy"]}}
+    count = budget.batch_size * min(_RECALIBRATION_BATCHES, len(made.train[0]) // budget.batch_size)
+    sample = np.random.default_rng((seed, 1_000_000)).permutation(len(made.train[0]))[:count]
+    recalibrate_batch_norm(trainer, made.train[0][sample], batch_size=budget.batch_size)
+    told["test"] = evaluate(network, *made.test, confusion=True)
+    if made.validation is not None:
+        told["validation"] = evaluate(network, *made.validation)
+    return told
+
+
+def evaluate(network, x, y, confusion=False):
+    """Accuracy and cross-entropy of a network in inference mode, on any backend in the same way."""
+    probabilities = network.predict(np.asarray(x), batch_size=500, verbose=0)
+    return score(probabilities, y, confusion)
+
+
+def score(probabilities, y, confusion=False):
+    """Accuracy and cross-entropy of predicted probabilities."""
+    predicted = probabilities.argmax(axis=1)
+    own = probabilities[np.arange(len(y)), y].astype(np.float64)
+    told = {
+        "accuracy": round(float((predicted == y).mean()), 6),
+        "loss": round(float(-np.log(np.maximum(own, 1e-7)).mean()), 6),
+        "count": len(y),
+    }
+    if confusion:
+        table = np.zeros((probabilities.shape[1],) * 2, int)
+        np.add.at(table, (y, predicted), 1)
+        told["confusion"] = table.tolist()
+    return told
+
+
+def store_weights(network, folder, record):
+    """Writes a network's weights below `folder`; returns the record's name for them."""
+    from drsn_lib import records
+
+    words = [record["variant"], record["budget"], *map(str, record["condition"].values()), f"seed{record['seed']}"]
+    name = f"weights/{record['recipe']}/{'-'.join(words)}.npz"
+    records.save_weights(network, pathlib.Path(folder) / name)
+    return name
+
+
+def _said(condition):
+    if not condition:
+        return []
+    noise = condition.get("noise")
+    return ["no noise"] if noise == "none" else [f"{noise} {condition['snr_db']:g} dB"]
+
+
+def _random_states(model):
+    """The states of a model's random layers, which are no weights but belong to its training."""
+    weights = {id(v) for v in model.weights}
+    found = model.trainable_variables + model.non_trainable_variables
+    return [v for v in found if id(v) not in weights]
+
+
+@dataclasses.dataclass
+class _Checkpoint:
+    """Everything that the rest of a training depends on, in one file that is replaced as a whole."""
+
+    path: pathlib.Path | None
+    trainer: keras.Model
+    facts: dict
+    epoch: int = 0
+    seconds: float = 0.0
+    compile: float = 0.0
+    history: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        self.facts = {**self.facts, "backend": keras.backend.backend(), "versions": facts.versions()}
+
+    def _variables(self):
+        model = self.trainer
+        return [*model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables]
+
+    def add(self, told, seconds, compiled):
+        """Adds an epoch."""
+        for key, values in told.items():
+            self.history.setdefault(key, []).append(round(float(values[0]), 5))
+        self.seconds += seconds
+        self.compile += compiled
+
+    def save(self, epoch):
+        """Writes the state after `epoch` epochs."""
+        self.epoch = epoch
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        told = {
+            "epoch": epoch,
+            "seconds": self.seconds,
+            "compile": self.compile,
+            "history": self.history,
+            "facts": self.facts,
+        }
+        arrays = {f"v{k}": keras.ops.convert_to_numpy(v) for k, v in enumerate(self._variables())}
+        part = self.path.with_suffix(f".{os.getpid()}.part")
+        try:
+            with open(part, "wb") as file:
+                np.savez(file, told=np.array(json.dumps(told)), **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def load(self):
+        """Goes back to what is stored, if it is of this very run; returns the number of epochs done."""
+        if self.path is None or not self.path.exists():
+            return 0
+        variables = self._variables()
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                told = json.loads(str(file["told"]))
+                arrays = [file[f"v{k}"] for k in range(len(variables))]
+            fits = told["facts"] == json.loads(json.dumps(self.facts)) and [a.shape for a in arrays] == [
+                tuple(v.shape) for v in variables
+            ]
+            why = "it belongs to other settings or versions"
+        except Exception as error:  # damaged bytes make readers fail in many ways
+            fits, why = False, f"it cannot be read ({error or type(error).__name__})"
+        if not fits:
+            aside = self.path.with_suffix(".old.npz")
+            self.path.replace(aside)
+            print(f"The checkpoint {self.path} is not used: {why}. It is kept as {aside.name}; training starts anew.")
+            return 0
+        for variable, value in zip(variables, arrays, strict=True):
+            variable.assign(value)
+        self.epoch, self.history = told["epoch"], told["history"]
+        self.seconds, self.compile = told["seconds"], told["compile"]
+        return self.epoch
+
+    def remove(self):
+        """Removes the file: the record says it all now."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+class _Watch(keras.callbacks.Callback):
+    """Moves the bar batch by batch, and tells the first step's tracing and compiling from training."""
+
+    def __init__(self, bar, first):
+        super().__init__()
+        self.bar, self.compile = bar, 0.0
+        self._first, self._times = True, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.compile, self._done, self._times = 0.0, 0, [time.perf_counter()]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(batch + 1 - self._done)
+        self._done = batch + 1
+        self._times.append(time.perf_counter())
+
+    def on_epoch_end(self, epoch, logs=None):
+        passed = np.diff(self._times)
+        if self._first and len(passed) > 1:
+            self.compile = float(max(0.0, passed[0] - np.median(passed[1:])))
+        self._first = False
+        self.bar.set_postfix({key: f"{float(value):.3f}" for key, value in (logs or {}).items()})
+
+
+@contextlib.contextmanager
+def _bar(label, epochs, steps, started, show):
+    from tqdm.auto import tqdm
+
+    with tqdm(
+        total=epochs * steps, initial=started * steps, desc=label, unit="step", disable=not show, dynamic_ncols=True
+    ) as bar:
+        yield bar
+
+
+def _synchronize_norms(model):
+    """Lets every batch normalization see the whole batch, on however many devices it lies."""
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+@contextlib.contextmanager
+def _shared_by(devices, batch_size):
+    """Lets `devices` devices share every batch; yields what the model is to be built in."""
+    if isinstance(devices, bool) or not isinstance(devices, int) or devices < 1:
+        raise ValueError(f"`devices` must be an integer of at least 1. Received: devices={devices!r}")
+    if devices == 1:
+        yield contextlib.nullcontext
+        return
+    if batch_size % devices:
+        raise ValueError(
+            f"`devices` must divide the batch size, {batch_size}, so that all devices get equal parts. "
+            f"Received: devices={devices}"
+        )
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        _enough(devices, len(jax.devices()), "XLA_FLAGS=--xla_force_host_platform_device_count")
+        names = keras.distribution.list_devices()[:devices]
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names, auto_shard_dataset=False))
+        try:
+            yield contextlib.nullcontext
+        finally:
+            keras.distribution.set_distribution(None)
+    elif backend == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        _enough(devices, len(found), "`python -m drsn_lib train --devices`")
+        strategy = tf.distribute.MirroredStrategy(devices=[one.name for one in found[:devices]])
+        yield strategy.scope
+    else:
+        raise ValueError(
+            f"Several devices need the JAX or the TensorFlow backend (KERAS_BACKEND). Received: devices={devices} on "
+            f"{backend}"
+        )
+
+
+def _enough(wanted, found, how):
+    if found < wanted:
+        raise ValueError(
+            f"`devices` must be at most the number of devices that there are, {found}. Received: devices={wanted}. "
+            f"Where there is only a processor, {how} makes virtual ones to try it with."
+        )
