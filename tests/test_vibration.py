@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 import pytest
-import scipy.signal
 
 from drsn_lib import data
 
@@ -26,8 +25,7 @@ def spectrum(x):
 
 
 def envelope_spectrum(x, band):
-    filtered = scipy.signal.sosfiltfilt(scipy.signal.butter(4, band, "band", fs=12_800, output="sos"), x)
-    return spectrum(np.abs(scipy.signal.hilbert(filtered)))
+    return data.envelope_spectrum(x, 12_800, band)
 
 
 def line(frequency, amplitude, hz, width=0.03):
@@ -157,3 +155,23 @@ def test_split_by_recording():
 def test_wrong_argument_is_named(arguments):
     with pytest.raises(ValueError, match=rf"`{next(iter(arguments))}`.*Received: "):
         data.simulate_vibration(**{"recordings": 1, "windows": 1, **arguments})
+
+
+def test_envelope_spectrum_of_a_modulated_tone():
+    t = np.arange(12_800) / 12_800
+    tone = (1.0 + 0.5 * np.cos(2 * np.pi * 40 * t)) * np.cos(2 * np.pi * 3000 * t) + 3.0 * np.cos(2 * np.pi * 500 * t)
+    frequency, amplitude = data.envelope_spectrum(tone, 12_800, band=(2500, 3500))
+    # The amplitude of the modulation, whatever stands outside of the band.
+    assert amplitude[frequency == 40][0] == pytest.approx(0.5, rel=0.01)
+    assert np.delete(amplitude, np.flatnonzero(frequency == 40)).max() < 0.02
+    windows = np.stack([tone, 2 * tone])[..., np.newaxis]
+    np.testing.assert_allclose(data.envelope_spectrum(windows, 12_800, (2500, 3500))[1][1], 2 * amplitude, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "x, band",
+    [(np.zeros(10), None), (np.zeros((2, 100, 3)), None), (np.zeros(100), (0, 50)), (np.zeros(100), (10, 7000))],
+)
+def test_envelope_spectrum_says_what_is_wrong(x, band):
+    with pytest.raises(ValueError, match=r"`(x|band)` must .* Received: "):
+        data.envelope_spectrum(x, 12_800, band)

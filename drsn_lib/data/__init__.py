@@ -5,6 +5,7 @@ from drsn_lib.data.cifar10 import CIFAR10_CLASSES, load_cifar10
 from drsn_lib.data.cwru import CWRU_CLASSES, Cwru, cwru_recordings, load_cwru
 from drsn_lib.data.mnist import load_mnist
 from drsn_lib.data.noise import add_noise, measure_snr
+from drsn_lib.data.spectrum import envelope_spectrum
 from drsn_lib.data.vibration import VIBRATION_CLASSES, Machine, Vibration, simulate_vibration
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "add_noise",
     "cache_directory",
     "cwru_recordings",
+    "envelope_spectrum",
     "load_cifar10",
     "load_cwru",
     "load_mnist",

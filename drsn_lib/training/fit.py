@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -205,7 +206,6 @@ def run(
     Raises:
         ValueError: If an argument is out of its range.
         DataNotAvailable: If a data set can neither be found nor downloaded.
-        FloatingPointError: If the loss stops being a number.
         Stopped: If the training was interrupted.
     """
     recipe = recipes.get(recipe)
@@ -230,8 +230,8 @@ def run(
                 optimizer=make_optimizer(budget, steps),
                 loss=keras.losses.SparseCategoricalCrossentropy(),
                 metrics=["accuracy"],
-                # TensorFlow pays for every call from Python; these networks are small.
-                steps_per_execution=_together(steps) if keras.backend.backend() == "tensorflow" else 1,
+                # TensorFlow pays for every call from Python; these networks are small. Its strategies want one step a call.
+                steps_per_execution=_together(steps) if keras.backend.backend() == "tensorflow" and devices == 1 else 1,
             )
             trainer.optimizer.build(trainer.trainable_variables)
         label = ", ".join([f"{recipe.name} {variant}", *_said(condition), f"seed {seed}"])
@@ -257,16 +257,18 @@ def run(
                         callbacks=[watch],
                     ).history
                     if not np.isfinite(told["loss"][0]):
-                        raise FloatingPointError(
+                        # It goes on, and into the record: leaving such runs out would flatter the others.
+                        warnings.warn(
                             f"The loss of {label} is {told['loss'][0]} in epoch {epoch + 1}: it has diverged. "
-                            f"A lower learning rate than {budget.schedule.rate} may help."
+                            f"A lower learning rate than {budget.schedule.rate} may help.",
+                            RuntimeWarning,
+                            stacklevel=2,
                         )
                     state.add(told, time.perf_counter() - begun, watch.compile)
                     state.save(epoch + 1)
             except KeyboardInterrupt:
                 raise Stopped(
-                    f"{label} stopped in epoch {state.epoch + 1} of {budget.epochs}. "
-                    + (f"The same command goes on from {path}." if state.epoch and path else "Nothing was stored.")
+                    f"{label} stopped in epoch {state.epoch + 1} of {budget.epochs}. " + state.how_to_go_on()
                 ) from None
         weights = [np.asarray(one) for one in network.get_weights()]
         seeds = [keras.ops.convert_to_numpy(v) for v in _random_states(trainer)]
@@ -276,6 +278,10 @@ def run(
     network.set_weights(weights)
     for variable, value in zip(_random_states(trainer), seeds, strict=True):
         variable.assign(value)
+    try:
+        told = judge(trainer, network, made, budget, seed)
+    except KeyboardInterrupt:
+        raise Stopped(f"{label} was stopped while it was measured. {state.how_to_go_on()}") from None
     record = {
         "schema": 1,
         "recipe": recipe.name,
@@ -297,7 +303,7 @@ def run(
             "together": 1,
         },
         "history": state.history,
-        **judge(trainer, network, made, budget, seed),
+        **told,
         "weights": None,
     }
     if keep_weights:
@@ -354,7 +360,7 @@ def score(probabilities, y, confusion=False):
     own = probabilities[np.arange(len(y)), y].astype(np.float64)
     told = {
         "accuracy": round(float((predicted == y).mean()), 6),
-        "loss": round(float(-np.log(np.maximum(own, 1e-7)).mean()), 6),
+        "loss": _number(-np.log(np.maximum(own, 1e-7)).mean(), 6),
         "count": len(y),
     }
     if confusion:
@@ -364,12 +370,16 @@ def score(probabilities, y, confusion=False):
     return told
 
 
+def _number(value, digits):
+    """A rounded number for a record; None if it is none, as after a training that diverged."""
+    return round(float(value), digits) if np.isfinite(value) else None
+
+
 def store_weights(network, folder, record):
     """Writes a network's weights below `folder`; returns the record's name for them."""
     from drsn_lib import records
 
-    words = [record["variant"], record["budget"], *map(str, record["condition"].values()), f"seed{record['seed']}"]
-    name = f"weights/{record['recipe']}/{'-'.join(words)}.npz"
+    name = records.weights_path(record)
     records.save_weights(network, pathlib.Path(folder) / name)
     return name
 
@@ -410,7 +420,7 @@ class _Checkpoint:
     def add(self, told, seconds, compiled):
         """Adds an epoch."""
         for key, values in told.items():
-            self.history.setdefault(key, []).append(round(float(values[0]), 5))
+            self.history.setdefault(key, []).append(_number(values[0], 5))
         self.seconds += seconds
         self.compile += compiled
 
@@ -463,6 +473,10 @@ class _Checkpoint:
         self.epoch, self.history = told["epoch"], told["history"]
         self.seconds, self.compile = told["seconds"], told["compile"]
         return self.epoch
+
+    def how_to_go_on(self):
+        """What to say to whoever stopped it."""
+        return f"The same command goes on from {self.path}." if self.epoch and self.path else "Nothing was stored."
 
     def remove(self):
         """Removes the file: the record says it all now."""
