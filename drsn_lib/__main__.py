@@ -1,6 +1,7 @@
 """The command line: `python -m drsn_lib recipes|train|study|records|doctor`."""
 
 import argparse
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -23,20 +24,23 @@ def main(arguments=None):
         wrong argument ends the process with 2, as `argparse` does.
     """
     options = _parser().parse_args(arguments)
-    _turn_sigterm_into_ctrl_c()
-    warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
     from drsn_lib.data import DataNotAvailable
 
-    try:
-        return options.run(options) or 0
-    except (ValueError, DataNotAvailable, FileNotFoundError, ModuleNotFoundError) as error:
-        if os.environ.get("DRSN_DEBUG"):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as stop:
-        print(f"\n{stop or 'Stopped before there was anything to keep.'}", file=sys.stderr)
-        return 130
+    with _polite_stops(), warnings.catch_warnings():
+        warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
+        try:
+            return options.run(options) or 0
+        except (ValueError, DataNotAvailable, FileNotFoundError, ModuleNotFoundError) as error:
+            if os.environ.get("DRSN_DEBUG"):
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt as stop:
+            print(f"\n{stop or 'Stopped before there was anything to keep.'}", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # whoever read the list has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
 
 
 def _parser():
@@ -99,17 +103,22 @@ def _parser():
     return parser
 
 
-def _turn_sigterm_into_ctrl_c():
+@contextlib.contextmanager
+def _polite_stops():
     """Lets a polite `kill`, as of a cluster's scheduler, stop a training as Ctrl-C does."""
 
     def stop(number, frame):
         raise KeyboardInterrupt
 
-    if hasattr(signal, "SIGTERM"):
-        try:
-            signal.signal(signal.SIGTERM, stop)
-        except ValueError:  # not in the main thread
-            return
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _recipes(options):
@@ -209,7 +218,7 @@ def _choose_backend(backend, devices=1):
         raise ModuleNotFoundError(
             f"The backend {backend!r} is not installed; "
             + (f"--backend {there[0]} is" if there else "none is")
-            + f". This installs it: python -m pip install 'drsn-lib[{backend}]'"
+            + f". This installs it: python -m pip install {backend}"
         )
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
