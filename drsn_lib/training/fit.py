@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import pathlib
 import time
@@ -221,7 +222,7 @@ def run(
     x, y = (np.asarray(one) for one in made.train)
     steps = len(batch_order(seed, 0, len(x), budget.batch_size))
 
-    with _shared_by(devices, budget.batch_size) as scope:
+    with _no_retracing_warnings(), _shared_by(devices, budget.batch_size) as scope:
         with scope():
             trainer, network = build_trainer(recipe, variant, seed, budget)
             if devices > 1:
@@ -230,7 +231,7 @@ def run(
                 optimizer=make_optimizer(budget, steps),
                 loss=keras.losses.SparseCategoricalCrossentropy(),
                 metrics=["accuracy"],
-                # TensorFlow pays for every call from Python; these networks are small. Its strategies want one step a call.
+                # TensorFlow pays for every call from Python, but its strategies want one step a call.
                 steps_per_execution=_together(steps) if keras.backend.backend() == "tensorflow" and devices == 1 else 1,
             )
             trainer.optimizer.build(trainer.trainable_variables)
@@ -239,7 +240,7 @@ def run(
         state = _Checkpoint(path, trainer, {"settings": settings, "seed": seed, "budget": name, "devices": devices})
         started = state.load()
         with _bar(label, budget.epochs, steps, started, progress) as bar:
-            watch = _Watch(bar, first=started == 0)
+            watch, compiled = _Watch(bar), state.compile
             try:
                 for epoch in range(started, budget.epochs):
                     order = batch_order(seed, epoch, len(x), budget.batch_size).ravel()
@@ -264,20 +265,21 @@ def run(
                             RuntimeWarning,
                             stacklevel=2,
                         )
-                    state.add(told, time.perf_counter() - begun, watch.compile)
+                    state.add(told, time.perf_counter() - begun, compiled + watch.compile)
                     state.save(epoch + 1)
             except KeyboardInterrupt:
                 raise Stopped(
                     f"{label} stopped in epoch {state.epoch + 1} of {budget.epochs}. " + state.how_to_go_on()
                 ) from None
         weights = [np.asarray(one) for one in network.get_weights()]
-        seeds = [keras.ops.convert_to_numpy(v) for v in _random_states(trainer)]
+        states = [keras.ops.convert_to_numpy(v) for v in _random_states(trainer)]
 
-    # A fresh copy, outside of whatever shared the batches: what follows is the same on one device and on many.
-    trainer, network = build_trainer(recipe, variant, seed, budget)
-    network.set_weights(weights)
-    for variable, value in zip(_random_states(trainer), seeds, strict=True):
-        variable.assign(value)
+    if devices > 1:
+        # A copy outside of what shared the batches: what follows is the same on one device and on many.
+        trainer, network = build_trainer(recipe, variant, seed, budget)
+        network.set_weights(weights)
+        for variable, value in zip(_random_states(trainer), states, strict=True):
+            variable.assign(value)
     try:
         told = judge(trainer, network, made, budget, seed)
     except KeyboardInterrupt:
@@ -350,7 +352,12 @@ def judge(trainer, network, made, budget, seed):
 
 def evaluate(network, x, y, confusion=False):
     """Accuracy and cross-entropy of a network in inference mode, on any backend in the same way."""
-    probabilities = network.predict(np.asarray(x), batch_size=500, verbose=0)
+    if keras.backend.backend() == "tensorflow":
+        # Batch by batch: tracing a function for a few calls takes longer than the calls.
+        parts = [network(x[k : k + 500], training=False) for k in range(0, len(x), 500)]
+        probabilities = np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
+    else:
+        probabilities = network.predict(np.asarray(x), batch_size=500, verbose=0)
     return score(probabilities, y, confusion)
 
 
@@ -422,7 +429,7 @@ class _Checkpoint:
         for key, values in told.items():
             self.history.setdefault(key, []).append(_number(values[0], 5))
         self.seconds += seconds
-        self.compile += compiled
+        self.compile = compiled
 
     def save(self, epoch):
         """Writes the state after `epoch` epochs."""
@@ -485,27 +492,46 @@ class _Checkpoint:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Moves the bar batch by batch, and tells the first step's tracing and compiling from training."""
+    """Moves the bar batch by batch, and tells the first call's tracing and compiling from training."""
 
-    def __init__(self, bar, first):
+    def __init__(self, bar):
         super().__init__()
-        self.bar, self.compile = bar, 0.0
-        self._first, self._times = True, []
+        self.bar, self._first, self._others = bar, None, []
+
+    @property
+    def compile(self):
+        """Seconds that the first call took longer than those behind it."""
+        return max(0.0, self._first - float(np.median(self._others))) if self._others else 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.compile, self._done, self._times = 0.0, 0, [time.perf_counter()]
+        self._done, self._last = 0, time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.update(batch + 1 - self._done)
-        self._done = batch + 1
-        self._times.append(time.perf_counter())
+        now = time.perf_counter()
+        if self._first is None:
+            self._first = now - self._last
+        else:
+            self._others.append(now - self._last)
+        self._done, self._last = batch + 1, now
 
     def on_epoch_end(self, epoch, logs=None):
-        passed = np.diff(self._times)
-        if self._first and len(passed) > 1:
-            self.compile = float(max(0.0, passed[0] - np.median(passed[1:])))
-        self._first = False
         self.bar.set_postfix({key: f"{float(value):.3f}" for key, value in (logs or {}).items()})
+
+
+@contextlib.contextmanager
+def _no_retracing_warnings():
+    """TensorFlow warns when many models are traced one after the other, which is just what a study does."""
+
+    def expected(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(expected)
+    try:
+        yield
+    finally:
+        logger.removeFilter(expected)
 
 
 @contextlib.contextmanager
