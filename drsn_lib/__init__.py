@@ -11,8 +11,8 @@ import importlib
 
 __version__ = "0.1.0"
 
-__all__ = ["data", "layers", "models", "ops", "plotting", "training", "widgets"]
-_NEED_KERAS = {"layers", "models", "ops", "training"}
+__all__ = ["augment", "data", "layers", "models", "ops", "plotting", "recipes", "records", "training", "widgets"]
+_NEED_KERAS = {"augment", "layers", "models", "ops", "training"}
 
 
 def __getattr__(name):

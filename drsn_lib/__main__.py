@@ -97,8 +97,9 @@ def _parser():
     table.add_argument("--add", metavar="PATH", help="add the records of a file or folder to those of the package")
     table.set_defaults(run=_records)
 
-    doctor = commands.add_parser("doctor", help="look at this machine and say what is missing")
-    doctor.add_argument("--backend", choices=BACKENDS)
+    words = "look at this machine and say what is missing"
+    doctor = commands.add_parser("doctor", help=words, description=words[0].upper() + words[1:] + ".")
+    doctor.add_argument("--backend", choices=BACKENDS, help="Keras' backend; $KERAS_BACKEND if not given")
     doctor.set_defaults(run=_doctor)
     return parser
 

@@ -226,6 +226,12 @@ def thresholds(model, x, batch_size=256):
 def scales(model, x, batch_size=256):
     """What the sigmoids of every gated unit say for `x`: alpha of shrinkage units, gates of SE units.
 
+    Example:
+
+    >>> said = scales(model, images)["stage1_unit1"]
+    >>> said.shape, bool((0 < said).all() and (said < 1).all())
+    ((100, 8), True)
+
     Args:
         model: A model made by `build` with units that have gates.
         x: Array of inputs, as for `model.predict`.

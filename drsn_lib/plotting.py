@@ -7,6 +7,7 @@ sheet turns charts dark in its dark theme.
 """
 
 import io
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +15,42 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-# Okabe and Ito's colours, told apart with any colour vision. One colour a network throughout the book.
+__all__ = [
+    "COLORS",
+    "RULE_COLORS",
+    "STYLE",
+    "VARIANT_COLORS",
+    "VARIANT_NAMES",
+    "basis_panels",
+    "channel_ranges",
+    "company_spread",
+    "energy_concentration",
+    "error_against_threshold",
+    "gain_against_threshold",
+    "heat_tables",
+    "image_row",
+    "learning_curves",
+    "line_spectra",
+    "map_rows",
+    "noise_maxima",
+    "noise_response",
+    "proximal_costs",
+    "record_table",
+    "risk_curves",
+    "score_ladder",
+    "seed_scores",
+    "shrinkage_histograms",
+    "signal_panels",
+    "snr_curves",
+    "squeeze_statistics",
+    "threshold_functions",
+    "unit_diagrams",
+    "use_style",
+    "variant_scores",
+    "zero_shares",
+]
+
+# Okabe and Ito's colors by name, told apart with any color vision.
 COLORS = {
     "black": "#1a1a1a",
     "gray": "#7a7a7a",
@@ -25,22 +61,34 @@ COLORS = {
     "vermillion": "#D55E00",
     "purple": "#CC79A7",
 }
+# One color a network throughout the book.
 VARIANT_COLORS = {
     "convnet": COLORS["gray"],
     "resnet": COLORS["blue"],
+    "senet-textbook": "#8a5f00",
     "senet": COLORS["orange"],
     "drsn-cs": COLORS["green"],
     "drsn-cw": COLORS["vermillion"],
+    "relu": COLORS["blue"],
+    "leaky_relu": COLORS["sky"],
+    "prelu": COLORS["black"],
     "aprelu": COLORS["purple"],
 }
+# How a chart names the networks.
 VARIANT_NAMES = {
     "convnet": "ConvNet",
     "resnet": "ResNet",
+    "senet-textbook": "SENet, textbook",
     "senet": "SENet",
     "drsn-cs": "DRSN-CS",
     "drsn-cw": "DRSN-CW",
+    "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU",
+    "prelu": "PReLU",
+    "aprelu": "APReLU",
 }
 
+# What `use_style` sets.
 STYLE = {
     "figure.dpi": 96,
     "savefig.dpi": 96,
@@ -63,7 +111,14 @@ STYLE = {
 
 
 def use_style():
-    """Set the book's Matplotlib style and ask notebooks for small pictures, sharp on dense screens."""
+    """Set the book's Matplotlib style and ask notebooks for small pictures, sharp on dense screens.
+
+    Example:
+
+    >>> use_style()
+    >>> plt.rcParams["figure.facecolor"], plt.rcParams["axes.spines.top"]
+    ('white', False)
+    """
     plt.rcParams.update(STYLE)
     try:
         from IPython import get_ipython
@@ -92,8 +147,58 @@ def _small_png(figure):
     return small.getvalue(), {"width": image.width // 2}
 
 
+# --- Vibration ------------------------------------------------------------------------------------
+
+
+def line_spectra(rows, marks=None, limit=None, unit="Hz"):
+    """Draws spectra one below the other, and marks where lines are expected.
+
+    Example:
+
+    >>> rows = {"inner race": (np.linspace(0, 100, 50), np.ones(50))}
+    >>> figure = line_spectra(rows, marks={"inner race": {"shaft": 25.0}})
+    >>> len(figure.axes)
+    1
+
+    Args:
+        rows: Dictionary from label to `(frequencies, amplitudes)`.
+        marks: Dictionary from label to dictionary from a mark's name to its frequency; a row without one has
+            no marks.
+        limit: Float, the highest frequency shown.
+        unit: String, the unit of frequencies.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(len(rows), 1, figsize=(7.2, 0.9 + 1.5 * len(rows)), sharex=True, squeeze=False)
+    for axis, (name, (frequency, amplitude)) in zip(axes[:, 0], rows.items(), strict=True):
+        shown = slice(None) if limit is None else frequency <= limit
+        axis.plot(frequency[shown], amplitude[shown], color=COLORS["blue"], linewidth=1.1)
+        top = 1.35 * float(np.max(amplitude[shown]))
+        for k, (mark, place) in enumerate(sorted(((marks or {}).get(name) or {}).items(), key=lambda pair: pair[1])):
+            axis.axvline(place, color=COLORS["vermillion"], linewidth=1.0, linestyle=(0, (4, 3)))
+            left = mark.startswith("\N{MINUS SIGN}")  # a side line's name stands on its own side
+            axis.annotate(
+                mark,
+                (place, top * (0.97 - 0.16 * (k % 2))),
+                xytext=(-3 if left else 3, 0),
+                textcoords="offset points",
+                ha="right" if left else "left",
+                va="top",
+                fontsize=9,
+                color=COLORS["vermillion"],
+            )
+        axis.set_ylim(0, top)
+        axis.margins(x=0.01)
+        axis.text(0.995, 1.0, name, transform=axis.transAxes, ha="right", va="bottom", fontsize=10)
+    axes[-1, 0].set_xlabel(f"frequency ({unit})")
+    figure.supylabel("amplitude (g)", fontsize=11)
+    return figure
+
+
 # --- Thresholding ---------------------------------------------------------------------------------
 
+# One color a thresholding rule.
 RULE_COLORS = {
     "identity": COLORS["gray"],
     "soft": COLORS["blue"],
@@ -110,6 +215,13 @@ def _rule(name):
 
 def signal_panels(signals, position=None, label="sample", reference=None):
     """Draws signals one below the other on common axes.
+
+    Example:
+
+    >>> t = np.linspace(0, 1, 256)
+    >>> clean = np.sin(2 * np.pi * 5 * t)
+    >>> noisy = clean + np.random.default_rng(0).normal(0, 0.5, 256)
+    >>> figure = signal_panels({"noisy": noisy, "clean": clean}, position=t, label="time, s", reference=clean)
 
     Args:
         signals: Dictionary from label to array of one length.
@@ -137,6 +249,13 @@ def signal_panels(signals, position=None, label="sample", reference=None):
 def energy_concentration(curves):
     """Draws the share of a signal's energy that its largest samples hold.
 
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> energy = {"Laplacian": rng.laplace(size=500) ** 2, "Gaussian": rng.normal(size=500) ** 2}
+    >>> shares = {name: np.cumsum(np.sort(e)[::-1]) / e.sum() for name, e in energy.items()}
+    >>> figure = energy_concentration(shares)
+
     Args:
         curves: Dictionary from label to array: entry `i` is the share held by the `i + 1` largest samples.
 
@@ -155,6 +274,13 @@ def energy_concentration(curves):
 
 def threshold_functions(x, outputs, slopes, threshold):
     """Draws thresholding functions and, below, their derivatives.
+
+    Example:
+
+    >>> x = np.linspace(-3, 3, 301)
+    >>> kept = (np.abs(x) > 1).astype(float)
+    >>> outputs = {"soft": np.sign(x) * np.maximum(np.abs(x) - 1, 0), "hard": x * kept}
+    >>> figure = threshold_functions(x, outputs, {"soft": kept, "hard": kept}, threshold=1.0)
 
     Args:
         x: Array, the input.
@@ -196,6 +322,12 @@ def threshold_functions(x, outputs, slopes, threshold):
 def proximal_costs(y, costs, penalty):
     """Draws, for each input, the cost of every output and marks the cheapest.
 
+    Example:
+
+    >>> y = np.linspace(-2, 3, 501)
+    >>> costs = {x: 0.5 * (y - x) ** 2 + np.abs(y) for x in (0.5, 2.0)}
+    >>> figure = proximal_costs(y, costs, penalty=np.abs(y))
+
     Args:
         y: Array of candidate outputs.
         costs: Dictionary from input `x` (float) to the array of costs of `y`.
@@ -223,6 +355,12 @@ def proximal_costs(y, costs, penalty):
 def risk_curves(s, risks):
     """Draws expected squared error, squared bias and variance of thresholding rules.
 
+    Example:
+
+    >>> s = np.linspace(0, 6, 61)
+    >>> nothing, one = np.zeros_like(s), np.ones_like(s)
+    >>> figure = risk_curves(s, {"identity": {"risk": one, "bias": nothing, "variance": one}})
+
     Args:
         s: Array of true values, in units of the noise's standard deviation.
         risks: Dictionary from rule to dictionary with arrays `"risk"`, `"bias"` and `"variance"`.
@@ -246,6 +384,13 @@ def risk_curves(s, risks):
 def noise_maxima(sizes, maxima, bound):
     """Draws how large the largest of n noise samples is, against a bound.
 
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> sizes = [16, 32, 64, 128, 256]
+    >>> maxima = [np.abs(rng.normal(size=(200, n))).max(axis=1) for n in sizes]
+    >>> figure = noise_maxima(sizes, maxima, bound=np.sqrt(2 * np.log(sizes)))
+
     Args:
         sizes: Sequence of sample numbers.
         maxima: List with one array of simulated maxima a size.
@@ -267,6 +412,16 @@ def noise_maxima(sizes, maxima, bound):
 
 def error_against_threshold(thresholds, errors, marks=None, band=None, ylim=None):
     """Draws error curves against the threshold, the minimum of each, and thresholds worth naming.
+
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> clean = 5.0 * (np.arange(256) % 32 == 0)
+    >>> noisy = clean + rng.normal(size=256)
+    >>> thresholds = np.linspace(0, 4, 81)[:, np.newaxis]
+    >>> soft = np.sign(noisy) * np.maximum(np.abs(noisy) - thresholds, 0)
+    >>> errors = {"soft": np.mean((soft - clean) ** 2, axis=1)}
+    >>> figure = error_against_threshold(thresholds[:, 0], errors, marks={"universal": np.sqrt(2 * np.log(256))})
 
     Args:
         thresholds: Array, in units of the noise's standard deviation.
@@ -305,6 +460,13 @@ def error_against_threshold(thresholds, errors, marks=None, band=None, ylim=None
 def basis_panels(panels, reference, length=None):
     """Draws a grid of signals: one row a signal, one column a treatment, the truth in the background.
 
+    Example:
+
+    >>> clean = {"blocks": np.sign(np.sin(np.arange(128) / 9))}
+    >>> noisy = clean["blocks"] + np.random.default_rng(0).normal(0, 0.3, 128)
+    >>> smooth = np.convolve(noisy, np.ones(5) / 5, "same")
+    >>> figure = basis_panels({"blocks": {"noisy": noisy, "smoothed": smooth}}, reference=clean)
+
     Args:
         panels: Dictionary from row label to dictionary from column label to array.
         reference: Dictionary from row label to the clean array.
@@ -332,6 +494,11 @@ def basis_panels(panels, reference, length=None):
 
 def image_row(images, limits=(0.0, 1.0)):
     """Draws images side by side on one gray scale, each with its label below.
+
+    Example:
+
+    >>> images = np.random.default_rng(0).random((2, 28, 28))
+    >>> figure = image_row({"one": images[0], "another": images[1]})
 
     Args:
         images: Dictionary from label to array of shape `(height, width)`.
@@ -383,6 +550,10 @@ _UNIT_GATES = {
 
 def unit_diagrams(kinds=("plain", "se", "drsn-cs", "drsn-cw")):
     """Draws residual units as block diagrams on one plan, what is special to each in color.
+
+    Example:
+
+    >>> figure = unit_diagrams(["plain", "drsn-cw"])
 
     Args:
         kinds: Sequence of `"plain"`, `"se"`, `"drsn-cs"` and `"drsn-cw"`.
@@ -459,6 +630,11 @@ def _unit_diagram(axis, title, color, boxes, labels, node):
 def map_rows(rows, signed=True, columns=8):
     """Draws feature maps in rows, each row on its own scale.
 
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> figure = map_rows({"image": rng.random((28, 28, 1)), "$u$": rng.normal(size=(14, 14, 16))})
+
     Args:
         rows: Dictionary from label to array of shape `(height, width, channels)`, or to a list of images. More
             maps than `columns` go on in a further line.
@@ -474,7 +650,8 @@ def map_rows(rows, signed=True, columns=8):
         top = max(np.abs(one).max() for one in maps) or 1.0
         for start in range(0, len(maps), columns):
             lines.append((name if start == 0 else "", maps[start : start + columns], top))
-    figure, axes = plt.subplots(len(lines), columns, figsize=(8.4, 8.3 / columns * len(lines) + 0.1), squeeze=False)
+    size = (8.4, 8.3 / columns * len(lines) + 0.1)
+    figure, axes = plt.subplots(len(lines), columns, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0.02, hspace=0.02)
     for line, (name, maps, top) in zip(axes, lines, strict=True):
         for axis in line:
@@ -493,6 +670,11 @@ def map_rows(rows, signed=True, columns=8):
 
 def squeeze_statistics(signed, magnitude):
     """Draws, channel by channel, the size of the mean against the mean of the size.
+
+    Example:
+
+    >>> u = np.random.default_rng(0).normal(0.3, 1.0, size=(14, 14, 16))
+    >>> figure = squeeze_statistics(np.abs(u.mean(axis=(0, 1))), np.abs(u).mean(axis=(0, 1)))
 
     Args:
         signed: Array of shape `(channels,)`, the magnitude of the mean of `u`.
@@ -513,6 +695,18 @@ def squeeze_statistics(signed, magnitude):
 
 def gain_against_threshold(gains, gain_errors, fractions, threshold_errors):
     """Draws the error that every gain leaves, and every threshold, for some noise levels.
+
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> signal = rng.laplace(size=1000) * (rng.random(1000) < 0.2)
+    >>> noise = rng.normal(0, 0.5, 1000)
+    >>> x, power = signal + noise, np.mean(noise**2)
+    >>> gains, fractions = np.linspace(0, 1, 51)[:, np.newaxis], np.linspace(0, 2.5, 101)[:, np.newaxis]
+    >>> shrunk = np.sign(x) * np.maximum(np.abs(x) - fractions * np.abs(x).mean(), 0)
+    >>> by_gain = {0: np.mean((gains * x - signal) ** 2, axis=1) / power}
+    >>> by_threshold = {0: np.mean((shrunk - signal) ** 2, axis=1) / power}
+    >>> figure = gain_against_threshold(gains[:, 0], by_gain, fractions[:, 0], by_threshold)
 
     Args:
         gains: Array of gains.
@@ -543,6 +737,11 @@ def gain_against_threshold(gains, gain_errors, fractions, threshold_errors):
 
 def heat_tables(tables, rows, label="channel"):
     """Draws arrays as colored tables one below the other, each with its values written in.
+
+    Example:
+
+    >>> alpha = np.random.default_rng(0).random((3, 8))
+    >>> figure = heat_tables({"alpha": alpha}, rows=["digit 0", "digit 1", "digit 2"])
 
     Args:
         tables: Dictionary from name to array of shape `(len(rows), columns)`.
@@ -575,6 +774,12 @@ def heat_tables(tables, rows, label="channel"):
 
 def shrinkage_histograms(before, after, thresholds):
     """Draws how the values of some channels are spread before and after shrinkage.
+
+    Example:
+
+    >>> u = np.random.default_rng(0).normal(size=400)
+    >>> shrunk = np.sign(u) * np.maximum(np.abs(u) - 0.5, 0)
+    >>> figure = shrinkage_histograms({"channel 0": u}, {"channel 0": shrunk}, {"channel 0": 0.5})
 
     Args:
         before: Dictionary from label to array of values.
@@ -611,6 +816,12 @@ def shrinkage_histograms(before, after, thresholds):
 def zero_shares(zeros, caps, gaussian):
     """Draws the share of values that each channel loses, and the most it could lose.
 
+    Example:
+
+    >>> u = np.abs(np.random.default_rng(0).normal(size=(200, 8)))
+    >>> zeros, caps = (u <= 0.5 * u.mean(axis=0)).mean(axis=0), (u < u.mean(axis=0)).mean(axis=0)
+    >>> figure = zero_shares(zeros, caps, gaussian=float(caps.mean()))
+
     Args:
         zeros: Array of shape `(channels,)`, the share of zeros after shrinkage.
         caps: Array of shape `(channels,)`, the share of values below the mean magnitude.
@@ -642,6 +853,11 @@ def zero_shares(zeros, caps, gaussian):
 
 def noise_response(labels, quantities, spreads):
     """Draws how quantities of a unit move with the noise: a line a channel, their mean, the spread over samples.
+
+    Example:
+
+    >>> alpha = np.random.default_rng(0).random((4, 8))
+    >>> figure = noise_response(["-5", "0", "5", "clean"], {"alpha": alpha}, {"alpha": np.full(4, 0.1)})
 
     Args:
         labels: Sequence of strings, the noise levels from strong to none.
@@ -682,6 +898,11 @@ def noise_response(labels, quantities, spreads):
 
 def seed_scores(scores, pairs, label="test accuracy"):
     """Draws the score of every random seed, and what one network gains over another seed by seed.
+
+    Example:
+
+    >>> scores = {"resnet": np.array([0.90, 0.92, 0.91]), "drsn-cw": np.array([0.93, 0.92, 0.95])}
+    >>> figure = seed_scores(scores, pairs=[("drsn-cw", "resnet")])
 
     Args:
         scores: Dictionary from variant to array of scores, one a seed, in one order of the seeds.
@@ -727,6 +948,10 @@ def _seed_column(axis, column, values, color, marks):
 
 def score_ladder(groups, chance=None, label="test accuracy"):
     """Draws named scores as dots on one scale, group by group, each with its number.
+
+    Example:
+
+    >>> figure = score_ladder({"inference mode": {"as trained": 0.67, "recalibrated": 0.91}}, chance=0.1)
 
     Args:
         groups: Dictionary from group name to a dictionary from row name to score.
@@ -774,6 +999,11 @@ def score_ladder(groups, chance=None, label="test accuracy"):
 def company_spread(changing, fixed, images):
     """Draws the predictions for a few images when the rest of the batch changes, each image beside its row.
 
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> figure = company_spread(rng.random((3, 20)), fixed=rng.random(3), images=rng.random((3, 28, 28)))
+
     Args:
         changing: Array of shape `(images, batches)`, the probability of the true class by batch statistics.
         fixed: Array of shape `(images,)`, the same in inference mode.
@@ -818,6 +1048,12 @@ def company_spread(changing, fixed, images):
 def channel_ranges(panels):
     """Draws, channel by channel, the middle and the spread over inputs of a quantity, for two or more kinds of input.
 
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> kinds = {"clean": rng.gamma(2, 0.1, (100, 8)), "noisy": rng.gamma(2, 0.2, (100, 8))}
+    >>> figure = channel_ranges({"threshold": kinds})
+
     Args:
         panels: Dictionary from axis label to a dictionary from kind of input to array of shape
             `(inputs, channels)`.
@@ -840,4 +1076,290 @@ def channel_ranges(panels):
         axis.grid(axis="x", visible=False)
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+# --- Records --------------------------------------------------------------------------------------
+
+# Dashes and marks beside the colors, so that networks are told apart in gray too.
+_VARIANT_LOOKS = {
+    "convnet": ((0, (1, 1.5)), "o"),
+    "resnet": ("-", "s"),
+    "senet-textbook": ((0, (6, 1.5, 1, 1.5)), "v"),
+    "senet": ((0, (5, 1.5)), "D"),
+    "drsn-cs": ((0, (3, 1, 1, 1, 1, 1)), "^"),
+    "drsn-cw": ("-", "o"),
+    "relu": ("-", "s"),
+    "leaky_relu": ((0, (5, 1.5)), "D"),
+    "prelu": ((0, (1, 1.5)), "^"),
+    "aprelu": ("-", "o"),
+}
+
+
+def record_table(table, value="test_accuracy", rows="variant", columns=None, digits=3):
+    """Makes a table to be read: mean ± standard deviation over random seeds.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> runs = pd.DataFrame({"variant": "drsn-cw", "seed": [0, 1, 2], "test_accuracy": [0.90, 0.91, 0.95]})
+    >>> record_table(runs)
+                      test accuracy
+    DRSN-CW  0.920 ± 0.026 (n = 3)
+
+    Args:
+        table: A table of records; see `drsn_lib.records.load`.
+        value: String, the column of the numbers.
+        rows: String, the column that gives the rows.
+        columns: String, a column whose values stand side by side, such as `"noise"`; None for one column of
+            numbers, with the number of parameters and the seconds of a run beside it.
+        digits: Integer, digits behind the point.
+
+    Returns:
+        A `pandas.DataFrame` of strings.
+
+    Raises:
+        ValueError: As for `drsn_lib.records.summary`.
+    """
+    import pandas as pd
+
+    from drsn_lib import records
+
+    found = records.summary(table, (rows,) if columns is None else (rows, columns), value)
+    said = []
+    for row in found.to_dict("records"):
+        spread = "" if np.isnan(row["sd"]) else f" ± {row['sd']:.{digits}f}"
+        said.append(f"{row['mean']:.{digits}f}{spread} (n = {row['n']})".replace("-", "\u2212"))
+    names = [_name(rows, one) for one in found[rows]]
+    if columns is not None:
+        heads = [_name(columns, one) for one in found[columns]]
+        made = {head: {} for head in sorted(set(heads), key=heads.index)}
+        for name, head, words in zip(names, heads, said, strict=True):
+            made[head][name] = words
+        return pd.DataFrame(made, index=list(dict.fromkeys(names))).fillna("\u2013")
+    made = {value.replace("_", " "): said}
+    if "parameters" in found:
+        made["parameters"] = [f"{one:,.0f}" for one in found["parameters"]]
+    if "seconds" in found:
+        made["seconds a run"] = [f"{one:.1f}" if one < 100 else f"{one:,.0f}" for one in found["seconds"]]
+    return pd.DataFrame(made, index=names, dtype=object)
+
+
+def learning_curves(records, metrics=("loss", "accuracy"), source=True):
+    """Draws how trainings went: the mean over random seeds, epoch by epoch, and the range of the seeds.
+
+    Example:
+
+    >>> run = {"recipe": "mnist-noise", "budget": "smoke", "condition": {}, "device": {"kind": "cpu"}}
+    >>> runs = [{**run, "variant": "resnet", "seed": s, "history": {"loss": [2.0, 1.0 + s]}} for s in range(3)]
+    >>> figure = learning_curves(runs, metrics=["loss"], source=False)
+    >>> figure.axes[0].get_ylabel()
+    'training loss'
+
+    Args:
+        records: List of records of one recipe, budget, condition and kind of device; see
+            `drsn_lib.records.load_records`.
+        metrics: Names of histories, one panel each: `"loss"`, `"accuracy"`, `"val_loss"`, `"val_accuracy"`.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure.
+
+    Raises:
+        ValueError: If there are no records, they are not alike, or one has no such history.
+    """
+    if not records:
+        raise ValueError("There are no records to draw.")
+    for what, kinds in {
+        "recipe": {one["recipe"] for one in records},
+        "budget": {one["budget"] for one in records},
+        "condition": {str(one["condition"]) for one in records},
+        "device": {one["device"]["kind"] for one in records},
+        "number of epochs": {len(one["history"]["loss"]) for one in records},
+    }.items():
+        if len(kinds) > 1:
+            raise ValueError(f"The records must be of one {what}. Received: {', '.join(map(str, sorted(kinds)))}")
+    figure, axes = plt.subplots(1, len(metrics), figsize=(min(8.4, 3.7 * len(metrics)), 3.5), squeeze=False)
+    groups = {name: [one for one in records if one["variant"] == name] for name in _variants(records)}
+    for axis, metric in zip(axes[0], metrics, strict=True):
+        for name, group in groups.items():
+            lacking = [one["seed"] for one in group if metric not in one["history"]]
+            if lacking:
+                raise ValueError(f"The records of {name!r}, seeds {lacking}, have no history {metric!r}.")
+            curves = np.array([one["history"][metric] for one in group], float)
+            epochs = np.arange(1, curves.shape[1] + 1)
+            color, (dashes, mark) = VARIANT_COLORS.get(name, COLORS["black"]), _VARIANT_LOOKS.get(name, ("-", "o"))
+            axis.fill_between(epochs, curves.min(0), curves.max(0), color=color, alpha=0.18, linewidth=0)
+            axis.plot(
+                epochs,
+                curves.mean(0),
+                color=color,
+                linestyle=dashes,
+                # A few marks are enough to tell lines apart.
+                marker=mark,
+                markersize=4,
+                markevery=max(1, len(epochs) // 8),
+                label=VARIANT_NAMES.get(name, name),
+            )
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(("validation " if metric.startswith("val_") else "training ") + metric.removeprefix("val_"))
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    _legend(figure, axes[0, 0])
+    return _with_source(figure, records, source)
+
+
+def variant_scores(table, value="test_accuracy", pairs=None, label=None, source=True):
+    """Draws the score of every random seed and their mean, and what networks gain over others, seed by seed.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> variants, scores = ["resnet"] * 2 + ["drsn-cw"] * 2, [0.90, 0.92, 0.93, 0.94]
+    >>> runs = pd.DataFrame({"variant": variants, "seed": [0, 1, 0, 1], "test_accuracy": scores})
+    >>> figure = variant_scores(runs, source=False)
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['ResNet', 'DRSN-CW']
+
+    Args:
+        table: A table of records of one recipe, budget and kind of device; see `drsn_lib.records.load`. Where
+            it holds several conditions, a seed's score is their mean.
+        value: String, the column of the scores.
+        pairs: List of `(variant, control)`, the differences to draw; None for every network against the plain
+            one, and `"drsn-cw"` against `"senet"` too.
+        label: String, what the scores are; the column's name if None.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure. Bars are means; lines in the second panel are bootstrap intervals of 95 % (see
+        `drsn_lib.records.paired`).
+
+    Raises:
+        ValueError: As for `drsn_lib.records.paired`.
+    """
+    from drsn_lib import records
+
+    names = list(records.summary(table, "variant", value)["variant"])
+    if not names:
+        raise ValueError("There are no records to draw.")
+    if pairs is None:
+        control = next((name for name in ("resnet", "relu") if name in names), names[0])
+        pairs = [(name, control) for name in names if name != control]
+        if {"senet", "drsn-cw"} <= set(names) and control != "senet":
+            pairs.append(("drsn-cw", "senet"))
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(7.6, 1.5 + 0.42 * max(len(names), len(pairs))), width_ratios=[1, 1.05]
+    )
+    for row, name in enumerate(names):
+        seeds = records.by_seed(table[table["variant"] == name], value)
+        _score_row(left, row, seeds.to_numpy(), VARIANT_COLORS.get(name, COLORS["black"]))
+    left.set_yticks(range(len(names)), [VARIANT_NAMES.get(name, name) for name in names])
+    left.set_xlabel(label or value.replace("_", " "))
+    right.axvline(0, color=COLORS["black"], linewidth=1)
+    for row, (name, control) in enumerate(pairs):
+        found = records.paired(table, name, control, value)
+        color = VARIANT_COLORS.get(name, COLORS["black"])
+        right.plot([100 * found.low, 100 * found.high], [row, row], color=color, linewidth=2, marker="|", zorder=1)
+        _score_row(right, row, 100 * found.differences.to_numpy(), color)
+    words = [f"{VARIANT_NAMES.get(a, a)} \u2212 {VARIANT_NAMES.get(b, b)}" for a, b in pairs]
+    right.set_yticks(range(len(pairs)), words)
+    right.set_xlabel("difference, percentage points")
+    for axis, count in ((left, len(names)), (right, len(pairs))):
+        axis.set_ylim(count - 0.45, -0.55)
+        axis.grid(axis="y", visible=False)
+        axis.tick_params(axis="y", length=0, labelsize=10)
+    return _with_source(figure, table, source)
+
+
+def snr_curves(table, value="test_accuracy", x="snr_db", panels="noise", label=None, source=True):
+    """Draws accuracy against the signal-to-noise ratio: means over random seeds, with their standard deviation.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> seeds, levels, scores = [0, 1, 0, 1], [-5, -5, 5, 5], [0.70, 0.72, 0.90, 0.92]
+    >>> runs = pd.DataFrame({"variant": "resnet", "seed": seeds, "snr_db": levels, "test_accuracy": scores})
+    >>> figure = snr_curves(runs, panels=None, source=False)
+    >>> figure.axes[0].get_xlabel()
+    'SNR, dB'
+
+    Args:
+        table: A table of records of one recipe, budget and kind of device; see `drsn_lib.records.load`. Runs
+            without a number in `x` (those without noise) are left out.
+        value: String, the column of the scores.
+        x: String, the column for the horizontal axis.
+        panels: String, the column that gives one panel each; None for a single panel.
+        label: String, what the scores are; the column's name if None.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure; the band is one standard deviation of the seeds to either side.
+
+    Raises:
+        ValueError: If the table has no such column, or as for `drsn_lib.records.summary`.
+    """
+    from drsn_lib import records
+
+    lacking = [name for name in (x, value, panels) if name is not None and name not in table]
+    if lacking:
+        raise ValueError(f"The table has no column {', '.join(map(repr, lacking))}; it has {', '.join(table.columns)}.")
+    table = table[table[x].notna()]
+    if not len(table):
+        raise ValueError(f"There are no records with a number in {x!r} to draw.")
+    kinds = [None] if panels is None else list(dict.fromkeys(table[panels]))
+    figure, axes = plt.subplots(
+        1, len(kinds), figsize=(max(5.2, 1.2 + 2.4 * len(kinds)), 3.6), sharey=True, squeeze=False
+    )
+    for axis, kind in zip(axes[0], kinds, strict=True):
+        part = table if kind is None else table[table[panels] == kind]
+        found = records.summary(part, ("variant", x), value)
+        for name in dict.fromkeys(found["variant"]):
+            curve = found[found["variant"] == name].sort_values(x)
+            at, mean, sd = (curve[key].to_numpy(float) for key in (x, "mean", "sd"))
+            color, (dashes, mark) = VARIANT_COLORS.get(name, COLORS["black"]), _VARIANT_LOOKS.get(name, ("-", "o"))
+            axis.fill_between(at, mean - sd, mean + sd, color=color, alpha=0.18, linewidth=0)
+            axis.plot(
+                at, mean, color=color, linestyle=dashes, marker=mark, markersize=4, label=VARIANT_NAMES.get(name, name)
+            )
+        axis.set_xlabel("SNR, dB" if x == "snr_db" else x.replace("_", " "))
+        axis.locator_params(axis="x", nbins=6, steps=[1, 2, 5, 10])
+        axis.xaxis.set_major_formatter(lambda number, _: f"{number:g}".replace("-", "\u2212"))
+        if kind is not None:
+            axis.text(0.5, 1.02, str(kind), transform=axis.transAxes, ha="center", va="bottom")
+    axes[0, 0].set_ylabel(label or value.replace("_", " "))
+    _legend(figure, axes[0, 0])
+    return _with_source(figure, table, source)
+
+
+def _variants(records):
+    """The variants of records, in the order of their colors; unknown ones behind."""
+    there = list(dict.fromkeys(one["variant"] for one in records))
+    known = list(VARIANT_COLORS)
+    return sorted(there, key=lambda name: known.index(name) if name in known else len(known))
+
+
+def _name(column, value):
+    return VARIANT_NAMES.get(value, value) if column == "variant" else value
+
+
+def _score_row(axis, row, values, color):
+    """Dots of one row, spread a little so that equal ones are seen, and a bar at their mean."""
+    spread = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else [0]
+    axis.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=color, linewidth=2.6, zorder=2)
+    axis.plot(values, row + np.asarray(spread), "o", color=color, markersize=5, alpha=0.65, markeredgewidth=0, zorder=3)
+
+
+def _legend(figure, axis):
+    handles, names = axis.get_legend_handles_labels()
+    columns = min(len(handles), 5 if figure.get_figwidth() > 6 else 3)
+    figure.legend(handles, names, loc="outside upper center", ncols=columns, handlelength=2.6, columnspacing=1.4)
+
+
+def _with_source(figure, records, source):
+    """Writes at the foot of a figure where its numbers are from: device, versions, date, commit."""
+    if source:
+        from drsn_lib.records import provenance
+
+        width = int(13.5 * figure.get_figwidth())
+        words = textwrap.fill(provenance(records), width)
+        figure.supxlabel(words, x=0.005, ha="left", fontsize=8, color="#5a5a5a")
     return figure

@@ -685,6 +685,19 @@ def test_links_into_the_repository_are_checked(small_book):
     assert "stands in no page" in next(check_book.check_notebooks_in_book(check_book.read_pages(small_book), root))
 
 
+def test_a_name_of_the_library_without_its_place_is_found(small_book):
+    page = small_book / "book" / "api" / "ops.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<html><body><article><section id='drsn_lib.ops.soft_threshold'></section></article></body></html>")
+    pages = check_book.read_pages(small_book)
+    assert list(check_book.check_library(pages, ["ops.soft_threshold"])) == []
+    found = list(check_book.check_library(pages, ["ops.soft_threshold", "ops.new", "layers.Shrinkage"]))
+    assert found == [
+        "book/api/ops.html: nothing is said of drsn_lib.ops.new",
+        "book/api/layers.html: nothing is said of drsn_lib.layers.Shrinkage",
+    ]
+
+
 @pytest.fixture
 def sound_notebook(tmp_path):
     bootstrap = set_repository.bootstrap_cell() | {"execution_count": 1}

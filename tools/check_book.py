@@ -4,7 +4,8 @@
     python tools/check_book.py --no-browser   # the files alone
 
 Links and anchors resolve; no page asks for anything off this machine; every figure has a number, a caption and a
-text for those who do not see it; every notebook is executed, small, free of errors and of this machine's folders.
+text for those who do not see it; every notebook is executed, small, free of errors and of this machine's folders;
+every public name of the library is described where links to it lead.
 Where a Chromium is found the pages are also opened in it, without network, and every request they make is seen.
 """
 
@@ -23,6 +24,10 @@ import set_repository
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import api_source  # noqa: E402
+
 LARGEST_NOTEBOOK = 1_000_000
 # What a page fetches when it is opened. An <a href> is followed only when a reader clicks.
 FETCHING = [("script", "src"), ("img", "src"), ("source", "src"), ("iframe", "src"), ("embed", "src")]
@@ -225,6 +230,15 @@ def check_notebooks_in_book(pages, root):
             yield f"notebooks/{path.name}: stands in no page of the book (book/_toc.yml)"
 
 
+def check_library(pages, names):
+    """Every public name of the library has its place on the page of its module."""
+    anchors = {page.name: page.anchors for page in pages}
+    for name in names:
+        page = f"book/api/{name.partition('.')[0]}.html"
+        if f"{api_source.PACKAGE}.{name}" not in anchors.get(page, set()):
+            yield f"{page}: nothing is said of {api_source.PACKAGE}.{name}"
+
+
 def machine_names(root):
     """Folders of this machine that no stored output may name."""
     names = {str(root), str(Path.home()), sys.prefix, "/tmp/ipykernel", "site-packages"}
@@ -347,6 +361,7 @@ def main(arguments=None):
         ("figures", check_figures(pages)),
         ("ids", check_ids(pages)),
         ("notebooks in the book", check_notebooks_in_book(pages, ROOT)),
+        ("the library, name by name", check_library(pages, api_source.Library(ROOT).things)),
         ("stored notebooks", check_notebooks(ROOT)),
     ]
     if options.no_browser or browser.find_chromium() is None:

@@ -3,8 +3,9 @@
     python tools/lock.py              # keep every pin that still fits (`make lock`)
     python tools/lock.py --upgrade    # take the newest versions (`make lock UPGRADE=1`)
 
-``requirements/book.in`` becomes ``book.txt`` (what `make` installs) and ``colab.in`` becomes ``colab.txt``
-(Colab's versions, for `make colab`). One file serves Python 3.11 to 3.13 on Linux and macOS: markers tell the
+``requirements/book.in`` becomes ``book.txt`` (what `make` installs), ``colab.in`` becomes ``colab.txt`` (Colab's
+versions, for `make colab`), and ``backends.in`` becomes ``backends.txt`` (JAX and PyTorch beside the versions of
+``book.txt``, for `make test-backends`). One file serves Python 3.11 to 3.13 on Linux and macOS: markers tell the
 cases apart. No index is named, so that a mirror set in pip's own configuration goes on working.
 """
 
@@ -29,7 +30,13 @@ HEADERS = {
 # The environment that `make colab` runs the notebooks in: Colab's published versions and what they need.
 # Made from colab.in by `make lock` (tools/lock.py); never edited by hand.
 """,
+    "backends": """\
+# The environment that `make test-backends` runs JAX and PyTorch in; TensorFlow is tested in the one of `make`.
+# Made from backends.in by `make lock` (tools/lock.py); never edited by hand.
+""",
 }
+# The packages whose pins enter a lock as the source writes them: PyTorch's CPU build is in no general registry.
+AS_WRITTEN = {"torch"}
 ENVIRONMENT_HEADER = """\
 # The same environment for conda:  conda env create -f environment.yml && conda activate drsn-book
 # Then `make book VENV="$CONDA_PREFIX"` and `make test VENV="$CONDA_PREFIX"` use it instead of .venv.
@@ -89,18 +96,33 @@ def find_uv(folder):
     return f"{folder}/bin/uv"
 
 
-def compile_lock(uv, name, upgrade):
-    """Resolve requirements/NAME.in and return the text of the lock file."""
+def compile_lock(uv, name, upgrade, constraints=None):
+    """Resolve requirements/NAME.in and return the text of the lock file.
+
+    Args:
+        uv: The command.
+        name: `"book"`, `"colab"` or `"backends"`.
+        upgrade: Whether to take the newest versions instead of keeping what fits.
+        constraints: Text of another lock whose versions are taken for the packages that it names.
+    """
     target = REQUIREMENTS / f"{name}.txt"
+    lines = list(requirement_lines(REQUIREMENTS / f"{name}.in"))
+    written = [line for line in lines if requirement_name(line) in AS_WRITTEN]
     with tempfile.TemporaryDirectory() as folder:
+        source, bounds = Path(folder) / f"{name}.in", Path(folder) / "constraints.txt"
+        source.write_text("\n".join(line for line in lines if line not in written) + "\n", encoding="utf-8")
         output = Path(folder) / target.name
         if target.exists():
             shutil.copy(target, output)  # pins that uv keeps where they still fit
         command = [uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
         command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
         command += ["--upgrade"] if upgrade else []
-        subprocess.run([*command, REQUIREMENTS / f"{name}.in", "--output-file", output], check=True)
-        return HEADERS[name] + output.read_text(encoding="utf-8")
+        if constraints is not None:
+            bounds.write_text(constraints, encoding="utf-8")
+            command += ["--constraint", bounds]
+        subprocess.run([*command, source, "--output-file", output], check=True)
+        pins = [*requirement_lines(output), *written]
+        return HEADERS[name] + "\n".join(sorted(pins, key=requirement_name)) + "\n"
 
 
 def main():
@@ -112,7 +134,8 @@ def main():
     if not arguments.environment_only:
         with tempfile.TemporaryDirectory() as folder:
             uv = find_uv(folder)
-            texts = {name: compile_lock(uv, name, arguments.upgrade) for name in HEADERS}
+            texts = {name: compile_lock(uv, name, arguments.upgrade) for name in ("book", "colab")}
+            texts["backends"] = compile_lock(uv, "backends", arguments.upgrade, constraints=texts["book"])
         for name, text in texts.items():
             (REQUIREMENTS / f"{name}.txt").write_text(text, encoding="utf-8")
             print(f"requirements/{name}.txt: {sum(1 for _ in requirement_lines(REQUIREMENTS / f'{name}.txt'))} pins")

@@ -21,8 +21,25 @@ def mend_tables(app, pagename, templatename, context, doctree):
         context["body"] = EMPTY_HEADER.sub(r"<td\1></td>", context["body"])
 
 
+def name_toggles(app, pagename, templatename, context, doctree):
+    """Say what the arrows in the list of pages open: to a screen reader they are summaries without a word."""
+    generate = context.get("generate_toctree_html")
+    if generate is None:
+        return
+
+    def named(*arguments, **options):
+        made = generate(*arguments, **options)
+        for summary in made.select("li > details > summary") if hasattr(made, "select") else ():
+            link = summary.find_parent("li").find("a")
+            summary["aria-label"] = f"Pages below {link.get_text(strip=True)}"
+        return made
+
+    context["generate_toctree_html"] = named
+
+
 def setup(app):
     """Connect the mends to the build."""
     app.connect("html-page-context", mend_citations)
     app.connect("html-page-context", mend_tables)
+    app.connect("html-page-context", name_toggles, priority=900)  # behind the theme, which makes the function
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,6 +14,12 @@ class DataNotAvailable(RuntimeError):
 def cache_directory():
     """The folder that holds data sets: `$DRSN_DATA`, or else `~/.cache/drsn`.
 
+    Example:
+
+    >>> mnist = cache_directory() / "mnist.npz"
+    >>> mnist.name, mnist.is_absolute()
+    ('mnist.npz', True)
+
     Returns:
         A `pathlib.Path`; the folder need not exist yet.
     """

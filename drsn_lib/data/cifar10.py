@@ -14,6 +14,7 @@ _DIGESTS = {
     "x_test": "f9b1e2130bab680db56eb06d886f7f1ad0f1183907ceff4659d1735c890f5b04",
     "y_test": "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5",
 }
+# The names of CIFAR-10's classes: label 0 is an airplane.
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",
@@ -30,6 +31,12 @@ CIFAR10_CLASSES = (
 
 def load_cifar10():
     """Loads CIFAR-10, from the cache or else from its authors' site (170 MB).
+
+    Example:
+
+    >>> (x_train, y_train), (x_test, y_test) = load_cifar10()
+    >>> x_train.shape, y_test.shape, CIFAR10_CLASSES[y_train[0]]
+    ((50000, 32, 32, 3), (10000,), 'frog')
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: images of shape `(count, 32, 32, 3)`, uint8 from 0 to 255,

@@ -11,6 +11,7 @@ import numpy as np
 from drsn_lib.data import _cache
 
 _URL = "https://engineering.case.edu/sites/default/files/{number}.mat"
+# The kinds of bearing that `Cwru.y` counts: label 0 is a normal one.
 CWRU_CLASSES = ("normal", "ball", "inner race", "outer race")
 _SPLITS = ("random", "time", "load", "size")
 
@@ -99,6 +100,13 @@ def cwru_recordings(rate="12k"):
 @dataclasses.dataclass(frozen=True)
 class Cwru:
     """Windows of real bearing vibration and where each comes from.
+
+    Example:
+
+    >>> bearings = load_cwru("48k", length=4096)
+    >>> train, test = bearings.split("time", test_share=0.25)
+    >>> bearings.x[train].shape[1:], sorted(set(bearings.load[test].tolist()))
+    ((4096, 1), [0])
 
     Args:
         x: Float32 array of shape `(windows, length, 1)`, drive-end acceleration in units of g.

@@ -85,6 +85,12 @@ def add_noise(x, snr_db, kind="gaussian", seed=None, power="sample"):
 def measure_snr(clean, noisy):
     """Measures the signal-to-noise ratio of each sample, by AC power.
 
+    Example:
+
+    >>> clean = np.sin(np.linspace(0, 20, 1000))
+    >>> bool(np.isclose(measure_snr(clean, add_noise(clean, 3, seed=0))[0], 3, atol=1e-4))
+    True
+
     Args:
         clean: Array of shape `(samples, ...)` or `(length,)`.
         noisy: Array of the same shape.

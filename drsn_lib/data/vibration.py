@@ -22,6 +22,7 @@ import math
 
 import numpy as np
 
+# The states of the simulated machine: label 0 is a healthy one.
 VIBRATION_CLASSES = (
     "healthy",
     "inner race",
@@ -38,6 +39,12 @@ _BEARING, _GEAR = ("inner race", "outer race", "ball"), ("cracked tooth", "broke
 @dataclasses.dataclass(frozen=True)
 class Machine:
     """The geometry of the simulated machine.
+
+    Example:
+
+    >>> machine = Machine(balls=8, teeth=23)
+    >>> round(machine.frequencies(20.0)["mesh"])
+    460
 
     Args:
         balls: Integer, number of rolling elements.
@@ -76,8 +83,10 @@ class Machine:
 
         ```
         q = ball_diameter / pitch_diameter * cos(contact_angle)
-        FTF = shaft / 2 * (1 - q)                BPFO = balls * FTF
-        BPFI = balls * shaft / 2 * (1 + q)       BSF = shaft * pitch / (2 * ball) * (1 - q ** 2)
+        FTF = shaft_hz / 2 * (1 - q)
+        BPFO = balls * FTF
+        BPFI = balls * shaft_hz / 2 * (1 + q)
+        BSF = shaft_hz * pitch_diameter / (2 * ball_diameter) * (1 - q ** 2)
         ```
 
         Reference:
@@ -98,6 +107,13 @@ class Machine:
 @dataclasses.dataclass(frozen=True)
 class Vibration:
     """Windows of simulated vibration and where each comes from.
+
+    Example:
+
+    >>> made = simulate_vibration(recordings=4, windows=2, classes=("healthy", "ball"), loads=[1.0])
+    >>> train, test = made.split_by_recording(test_share=0.25)
+    >>> len(train), len(test), set(made.recording[train]) & set(made.recording[test])
+    (36, 12, set())
 
     Args:
         x: Float32 array of shape `(windows, length, 1)`, acceleration in units of g.

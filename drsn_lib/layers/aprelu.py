@@ -94,7 +94,15 @@ class APReLU(_common.GateLayer):
         )
 
     def slopes(self, x, training=False):
-        """The negative slopes of a feature map, of shape (batch, channels), each between 0 and 1."""
+        """The slopes by which the layer scales the negative part of a feature map.
+
+        Args:
+            x: Feature map, as for a call.
+            training: Whether normalization uses the batch's statistics.
+
+        Returns:
+            Tensor of shape `(batch, channels)`, each between 0 and 1.
+        """
         x = self._inspected(x)
         return self._slopes(x, *_parts(x), training)
 

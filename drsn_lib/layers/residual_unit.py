@@ -187,12 +187,31 @@ class ResidualUnit(keras.layers.Layer):
             )
 
     def residual(self, x, training=False):
-        """The branch's output `u` in front of its gate or threshold, of the unit's output shape."""
+        """The branch's output `u`, in front of its gate or threshold.
+
+        Args:
+            x: The unit's input.
+            training: Whether normalization uses the batch's statistics.
+
+        Returns:
+            Tensor of the unit's output shape.
+        """
         x = self._inspected(x)
         return self._residual(x, training)
 
     def scales(self, x, training=False):
-        """What the gate's sigmoid says for the unit's input `x`: alpha of a shrinkage unit, or the gates."""
+        """What the gate's sigmoid says: alpha of a shrinkage unit, the gates of a squeeze-and-excitation unit.
+
+        Args:
+            x: The unit's input.
+            training: Whether normalization uses the batch's statistics.
+
+        Returns:
+            Tensor of shape `(batch, filters)` or `(batch, 1)`; each between 0 and 1.
+
+        Raises:
+            ValueError: If the unit's branch has no gate.
+        """
         u = self.residual(x, training)
         if isinstance(self.gate, Shrinkage):
             return self.gate.scales(u, training)
@@ -201,7 +220,18 @@ class ResidualUnit(keras.layers.Layer):
         raise ValueError(f"A unit of branch {self.branch!r} has no gate to ask for its scales.")
 
     def thresholds(self, x, training=False):
-        """The thresholds for the unit's input `x`, of shape (batch, filters) or (batch, 1)."""
+        """The thresholds by which a shrinkage unit shrinks its branch's output `u`.
+
+        Args:
+            x: The unit's input.
+            training: Whether normalization uses the batch's statistics.
+
+        Returns:
+            Tensor of shape `(batch, filters)` or `(batch, 1)`, in the units of `u`.
+
+        Raises:
+            ValueError: If the unit's branch has no threshold.
+        """
         if not self.branch.startswith("drsn"):
             raise ValueError(
                 f"Only units of branch 'drsn-cs' or 'drsn-cw' have thresholds. This unit is of branch {self.branch!r}."

@@ -92,11 +92,27 @@ class Shrinkage(_common.GateLayer):
         self._build_gate(channels, max(1, channels // self.reduction), 1 if self.scope == "shared" else channels)
 
     def scales(self, x, training=False):
-        """The fractions alpha of a feature map, of shape (batch, channels) or (batch, 1)."""
+        """The fractions alpha that the block takes of the mean magnitudes of a feature map.
+
+        Args:
+            x: Feature map, as for a call.
+            training: Whether normalization uses the batch's statistics.
+
+        Returns:
+            Tensor of shape `(batch, channels)`, or `(batch, 1)` if shared; each between 0 and 1.
+        """
         return self._scales_and_means(self._inspected(x), training)[0]
 
     def thresholds(self, x, training=False):
-        """The thresholds of a feature map, of shape (batch, channels) or (batch, 1), in its units."""
+        """The thresholds by which the block shrinks a feature map.
+
+        Args:
+            x: Feature map, as for a call.
+            training: Whether normalization uses the batch's statistics.
+
+        Returns:
+            Tensor of shape `(batch, channels)`, or `(batch, 1)` if shared, in the units of `x`.
+        """
         return self._thresholds(self._inspected(x), training)
 
     def _scales_and_means(self, x, training):

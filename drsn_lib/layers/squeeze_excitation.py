@@ -88,7 +88,15 @@ class SqueezeExcitation(_common.GateLayer):
         self._build_gate(channels, max(1, channels // self.reduction), channels, norm=self.norm)
 
     def gates(self, x, training=False):
-        """The gates of a feature map, of shape (batch, channels), each between 0 and 1."""
+        """The gates by which the block scales the channels of a feature map.
+
+        Args:
+            x: Feature map, as for a call.
+            training: Whether normalization uses the batch's statistics.
+
+        Returns:
+            Tensor of shape `(batch, channels)`, each between 0 and 1.
+        """
         return self._gates(self._inspected(x), training)
 
     def _gates(self, x, training):

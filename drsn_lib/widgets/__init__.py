@@ -19,6 +19,11 @@ __all__ = ["LiveFigure", "ThresholdLab", "figures"]
 def figures():
     """Return the figures' classes by their HTML tag, in the order of the book.
 
+    Example:
+
+    >>> figures()["threshold-lab"].__name__
+    'ThresholdLab'
+
     Returns:
         A dictionary such as `{"threshold-lab": ThresholdLab}`.
     """

@@ -59,6 +59,14 @@ class LiveFigure(anywidget.AnyWidget):
     A subclass names its script (`_js`), the constant that the script defines (`_constant`) and its HTML tag
     (`_tag`), tags the traits of its state with `sync=True, figure=True`, and says in `fallback` what the
     figure shows, for a reader without JavaScript.
+
+    Example:
+
+    >>> from drsn_lib.widgets import ThresholdLab
+    >>> issubclass(ThresholdLab, LiveFigure), ThresholdLab.state_names()
+    (True, ['draw', 'function', 'sigma', 'threshold'])
+    >>> ThresholdLab(threshold=0.8).state()["threshold"]
+    0.8
     """
 
     _js = None
@@ -75,30 +83,57 @@ class LiveFigure(anywidget.AnyWidget):
 
     @classmethod
     def base_path(cls):
-        """Return the path of the script that all figures share."""
+        """Return the path of the script that all figures share.
+
+        Returns:
+            A `pathlib.Path`.
+        """
         return _FOLDER / cls._base_js
 
     @classmethod
     def script_path(cls):
-        """Return the path of the figure's own script."""
+        """Return the path of the figure's own script.
+
+        Returns:
+            A `pathlib.Path`.
+        """
         return _FOLDER / cls._js
 
     @classmethod
     def state_names(cls):
-        """Return the names of the traits that make up the figure's state, sorted."""
+        """Return the names of the traits that make up the figure's state.
+
+        Returns:
+            A sorted list of strings.
+        """
         return sorted(cls.class_trait_names(figure=True))
 
     def state(self):
-        """Return the figure's state, its floats rounded to six decimals, as plain Python values."""
+        """Return the figure's state.
+
+        Returns:
+            A dictionary from trait name to a plain Python value; floats are rounded to six decimals.
+        """
         values = {name: getattr(self, name) for name in self.state_names()}
         return {name: round(v, 6) if isinstance(v, float) else v for name, v in values.items()}
 
     def fallback(self):
-        """Return what the figure shows, in a sentence or two, for a reader without JavaScript."""
+        """Return what the figure shows, in a sentence or two, for a reader without JavaScript.
+
+        Returns:
+            A string.
+
+        Raises:
+            NotImplementedError: If the figure's class does not say.
+        """
         raise NotImplementedError(f"{type(self).__name__} must say in fallback() what it shows.")
 
     def static_html(self):
-        """Return the element that the book's pages show: the state as an attribute, the fallback inside."""
+        """Return the element that the book's pages show: the state as an attribute, the fallback inside.
+
+        Returns:
+            A string of HTML.
+        """
         state = html.escape(json.dumps(self.state(), sort_keys=True, ensure_ascii=False), quote=False)
         text = html.escape(self.fallback(), quote=False)
         return f"<{self._tag} data-state='{state.replace(chr(39), '&#39;')}'><p>{text}</p></{self._tag}>"

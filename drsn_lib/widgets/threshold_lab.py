@@ -141,19 +141,22 @@ class ThresholdLab(LiveFigure):
     It is an ipywidget: its traits can be observed, set from Python and linked to other widgets.
 
     Example:
-        ```python
-        from drsn_lib import widgets
 
-        lab = widgets.ThresholdLab(function="hard", threshold=1.2)
-        lab.threshold = 1.5
-        lab.measures()["mse_after"]
-        ```
+    >>> lab = ThresholdLab(function="hard", threshold=1.2)
+    >>> lab.threshold = 1.5
+    >>> lab
+    ThresholdLab(draw=1, function='hard', sigma=0.5, threshold=1.5)
+    >>> lab.measures()["mse_after"] < lab.measures()["mse_before"]
+    True
 
     Args:
         function: `"soft"`, `"hard"`, `"garrote"` or `"relu"` (a ReLU with bias -τ, for comparison).
         threshold: Float between 0 and 4, the threshold τ.
         sigma: Float between 0.1 and 1.2, the noise's standard deviation σ.
         draw: Integer from 1 on, the random seed of the noise.
+
+    Raises:
+        TraitError: If a value is out of its range; the old one stays.
     """
 
     _js = "threshold_lab.js"
@@ -202,7 +205,11 @@ class ThresholdLab(LiveFigure):
         }
 
     def fallback(self):
-        """Return what the figure shows, in three sentences."""
+        """Return what the figure shows, for a reader without JavaScript.
+
+        Returns:
+            A string of three sentences.
+        """
         m = self.measures()
         name = {"relu": "a ReLU with bias −τ"}.get(self.function, f"{self.function} thresholding")
         return (

@@ -12,9 +12,9 @@ PAGES = ["book/intro.html", "book/notation.html", "book/glossary.html", "book/re
 
 @pytest.fixture(scope="session")
 def pages(book):
-    """Every page that the book is built of, notebooks included."""
-    notebooks = sorted(path.relative_to(book).as_posix() for path in (book / "notebooks").glob("*.html"))
-    return PAGES + notebooks
+    """Every page that the book is built of, notebooks and the library's pages included."""
+    more = [*sorted((book / "notebooks").glob("*.html")), *sorted((book / "book" / "api").glob("*.html"))]
+    return PAGES + [path.relative_to(book).as_posix() for path in more]
 
 
 def test_pages_name_nothing_off_the_machine(book, pages):
@@ -87,6 +87,44 @@ def test_icons_survive_their_pruning(open_page):
     wrong = "svg => svg.querySelector('g, circle') || !svg.querySelector('path') ? svg.dataset.icon : null"
     assert page.evaluate(f"[...document.querySelectorAll('svg.svg-inline--fa')].map({wrong}).filter(Boolean)") == []
     assert page.locator("i.fa-solid, span.fa-solid, i.fab, i.fas").count() == 0
+
+
+def test_the_search_finds_the_library(open_page, book):
+    page = open_page("search.html")
+    page.goto(f"{(book / 'search.html').as_uri()}?q=recalibrate_batch_norm")
+    page.wait_for_selector("#search-results li a")
+    found = page.locator("#search-results li a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert any("book/api/training.html#drsn_lib.training.recalibrate_batch_norm" in address for address in found)
+    page.goto(f"{(book / 'search.html').as_uri()}?q=Shrinkage")
+    page.wait_for_selector("#search-results li a[href*='#drsn_lib.layers.Shrinkage']")
+
+
+def test_a_name_in_a_chapter_leads_to_its_description(open_page, book):
+    page = open_page("book/notation.html")
+    page.locator("article a[href$='#drsn_lib.layers.Shrinkage']").first.click()
+    page.wait_for_url("**/book/api/layers.html#drsn_lib.layers.Shrinkage")
+    heading = page.locator("section[id='drsn_lib.layers.Shrinkage'] > h2")
+    assert heading.inner_text().startswith("Shrinkage")
+    # The heading stands below the bar at the top, not behind it.
+    page.wait_for_function(
+        "top => Math.abs(top.getBoundingClientRect().top) < innerHeight", arg=heading.element_handle()
+    )
+    bar = page.locator(".bd-header-article, .header-article").first.bounding_box()
+    assert heading.bounding_box()["y"] >= bar["y"] + bar["height"] - 1
+
+
+def test_source_and_formulas_stand_side_by_side_where_there_is_room(open_page):
+    wide, narrow = (open_page("notebooks/reading_shrinkage.html", width=width) for width in WIDTHS.values())
+    places = """() => [...document.querySelectorAll('.source-step-columns')].map(step => {
+        const [code, words] = [...step.children].map(part => part.getBoundingClientRect());
+        return [code.right <= words.left, code.bottom <= words.top];
+    })"""
+    assert len(wide.evaluate(places)) > 20
+    assert {tuple(place) for place in wide.evaluate(places)} == {(True, False)}
+    assert {tuple(place) for place in narrow.evaluate(places)} == {(False, True)}
+    # What is copied is the source, line by line, though each line is a block of its own.
+    lines = wide.locator(".source-step-code pre").first.evaluate("code => code.textContent.split('\\n')")
+    assert lines[0].startswith("@keras.saving") and lines[1].startswith("class Shrinkage")
 
 
 def test_dark_charts_are_turned_over_and_pictures_are_not(open_page, book):

@@ -1,0 +1,74 @@
+"""What the other backends saved loads here and computes the same: the second half of `exchange.py`.
+
+Collected only where DRSN_EXCHANGE names the folder that they wrote to (`make test-backends` sets it).
+"""
+
+import json
+import os
+from pathlib import Path
+
+import exchange
+import helpers
+import keras
+import numpy as np
+import pytest
+
+FOLDER = Path(os.environ["DRSN_EXCHANGE"])
+HERE = keras.backend.backend()
+OTHERS = sorted(path.stem for path in FOLDER.glob("*.npz") if path.stem != HERE)
+CLOSE = 1e-5
+
+
+@pytest.fixture(scope="module", params=OTHERS)
+def source(request):
+    with np.load(FOLDER / f"{request.param}.npz") as file:
+        return request.param, dict(file)
+
+
+def compare(source, name, what, got, expected):
+    """The largest difference, absolute up to magnitude 1 and relative to the largest value beyond, is at most 1e-5."""
+    difference = float(np.max(np.abs(got - expected)) / max(1.0, np.max(np.abs(expected))))
+    with (FOLDER / f"{HERE}.jsonl").open("a") as file:
+        file.write(json.dumps({"from": source, "to": HERE, "model": name, "what": what, "difference": difference}) + "\n")
+    assert difference <= CLOSE, f"{name} of {source}: {what} differ by {difference:.2g}"
+
+
+def load(source, name, before=False):
+    path = FOLDER / f"{source}-{name}{'-before' * before}.keras"
+    return keras.models.load_model(path, safe_mode=True)  # nothing but the import of the layers is needed
+
+
+@pytest.mark.parametrize("name", exchange.MODELS)
+def test_a_model_of_another_backend_computes_the_same(source, name):
+    source, arrays = source
+    model = load(source, name, before=not (FOLDER / f"{source}-{name}.keras").exists())
+    for index, w in enumerate(model.weights):
+        np.testing.assert_array_equal(helpers.array(w), arrays[f"{name}/{index}"], err_msg=w.path)
+    compare(source, name, "outputs", exchange.outputs(model, exchange.inputs(model)), arrays[f"{name}/y"])
+
+
+@pytest.mark.parametrize("name", exchange.MODELS)
+def test_statistics_recalibrated_here_are_those_of_the_other_backend(source, name):
+    source, arrays = source
+    if not (FOLDER / f"{source}-{name}.keras").exists():
+        pytest.skip("a model of several inputs has no statistics to re-estimate")
+    model = load(source, name, before=True)
+    x = exchange.inputs(model)
+    assert exchange.recalibrated(model, x)
+    for index, w in enumerate(model.weights):
+        compare(source, name, "statistics", helpers.array(w), arrays[f"{name}/{index}"])
+    compare(source, name, "outputs after recalibration", exchange.outputs(model, x), arrays[f"{name}/y"])
+
+
+@pytest.mark.parametrize("name", ["drsn-cw-aprelu-1d", "drsn-cs-2d"])
+def test_weights_of_another_backend_enter_a_model_made_here_and_it_trains_on(source, name):
+    source, arrays = source
+    model = exchange.MODELS[name]()
+    model.load_weights(FOLDER / f"{source}-{name}.weights.h5")
+    x = exchange.inputs(model)
+    compare(source, name, "outputs", exchange.outputs(model, x), arrays[f"{name}/y"])
+    model.compile(keras.optimizers.SGD(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    y = np.arange(len(x)) % 3
+    before = model.evaluate(x, y, verbose=0)
+    model.fit(x, y, batch_size=len(x), epochs=3, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < before
