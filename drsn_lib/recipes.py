@@ -17,6 +17,12 @@ __all__ = ["Budget", "Data", "Plan", "Recipe", "Schedule", "Variant", "digest", 
 class Data:
     """Which data, and what is done to them before they meet a network.
 
+    Example:
+
+    >>> data = get("mnist-noise").data
+    >>> data.source, data.divide, data.uniform
+    ('mnist', 255.0, 0.5)
+
     Args:
         source: String, `"mnist"`, `"cifar10"`, `"vibration"` (simulated) or `"cwru"`.
         divide: Float, what integer images are divided by.
@@ -43,6 +49,11 @@ class Data:
 class Schedule:
     """How the learning rate goes.
 
+    Example:
+
+    >>> Schedule("steps", 0.1, boundaries=(40, 80)).factor
+    0.1
+
     Args:
         kind: String: `"constant"`; `"steps"`, multiplied by `factor` at every epoch of `boundaries`;
             `"cosine"`, half a cosine down to 0; `"one-cycle"`, up in a straight line for `warmup` of the
@@ -63,6 +74,13 @@ class Schedule:
 @dataclasses.dataclass(frozen=True)
 class Budget:
     """What a training may cost and how it is done.
+
+    Example:
+
+    >>> import dataclasses
+    >>> longer = dataclasses.replace(get("mnist-noise").budget("modern"), epochs=10)
+    >>> longer.epochs, longer == get("mnist-noise").budget("modern")
+    (10, False)
 
     Args:
         epochs: Integer.
@@ -106,6 +124,11 @@ class Budget:
 class Variant:
     """One member of a comparison.
 
+    Example:
+
+    >>> get("mnist-noise").variant("drsn-cw").network
+    'drsn-cw'
+
     Args:
         name: String, the name in records.
         network: String, the variant that `models.build` knows.
@@ -121,6 +144,12 @@ class Variant:
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """Runs that the book wants records of.
+
+    Example:
+
+    >>> plan = get("mnist-noise").plans[0]
+    >>> set(plan.variants) <= set(get("mnist-noise").variant_names)
+    True
 
     Args:
         worth: Integer; what is smaller is wanted more.
@@ -140,6 +169,14 @@ class Plan:
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """One experiment.
+
+    Example:
+
+    >>> recipe = get("vibration-snr")
+    >>> recipe.preset, recipe.budget_names
+    ('vibration', ('faithful', 'modern', 'smoke'))
+    >>> recipe.condition({"noise": "pink", "snr_db": -5})
+    (('noise', 'pink'), ('snr_db', -5.0))
 
     Args:
         name: String.
@@ -180,6 +217,12 @@ class Recipe:
     def variant(self, name):
         """The `Variant` of a name.
 
+        Args:
+            name: String out of `variant_names`.
+
+        Returns:
+            A `Variant`.
+
         Raises:
             ValueError: If the recipe has none of that name; the message lists them.
         """
@@ -193,6 +236,12 @@ class Recipe:
 
     def budget(self, name):
         """The `Budget` of a name; a `Budget` is returned as it is.
+
+        Args:
+            name: String out of `budget_names`, or a `Budget`.
+
+        Returns:
+            A `Budget`.
 
         Raises:
             ValueError: If the recipe has none of that name; the message lists them.
@@ -211,6 +260,9 @@ class Recipe:
 
         Args:
             condition: Dictionary, tuple of pairs, or None, which is only enough where there is just one.
+
+        Returns:
+            Tuple of `(name, value)`.
 
         Raises:
             ValueError: If the recipe has no such condition; the message says which it has.
@@ -253,7 +305,11 @@ class Recipe:
         return json.loads(json.dumps(settings))
 
     def to_dict(self):
-        """The whole recipe as a dictionary of JSON's types."""
+        """The whole recipe, for a file.
+
+        Returns:
+            Dictionary of JSON's types.
+        """
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     def __str__(self):

@@ -380,7 +380,7 @@ def test_directives_that_lead_nowhere_say_so(tmp_path):
     steps = "\n".join(
         f":::{{source-step}} {target}\n{option}\nWords.\n:::\n"
         for target, option in [
-            ("drsn_lib.ops:soft_threshold", ":from: return ops.sign"),
+            ("drsn_lib.ops:soft_threshold", ":from: return ops"),
             ("drsn_lib.ops:soft_threshold", ":from: return by magic"),
             ("drsn_lib.ops:softer_threshold", ""),
             ("drsn_lib.opera:aria", ""),
@@ -400,7 +400,7 @@ def test_directives_that_lead_nowhere_say_so(tmp_path):
 # What the page promises to show, all of it: the layer, its base, and what they call.
 READ = ["drsn_lib.layers.shrinkage:Shrinkage", "drsn_lib.layers._common:GateLayer"]
 READ += [f"drsn_lib.layers._common:{name}" for name in ("open_interval", "feature_map", "spatial_axes", "over_space")]
-READ += [f"drsn_lib.layers._common:{name}" for name in ("logit", "clone")]
+READ += [f"drsn_lib.layers._common:{name}" for name in ("mean_over_space", "is_half", "logit", "clone")]
 READ += ["drsn_lib.ops:soft_threshold", "drsn_lib.ops:_checked"]
 
 
@@ -448,7 +448,12 @@ def test_the_page_shows_every_line_of_the_layer():
 @pytest.mark.parametrize(
     ("file", "old", "new", "words"),
     [
-        ("layers/shrinkage.py", "means = kops.mean(kops.abs(x)", "means = kops.mean(kops.square(x)", "no line with"),
+        (
+            "layers/shrinkage.py",
+            "means = _common.mean_over_space(kops.abs(x)",
+            "means = _common.mean_over_space(x",
+            "no line with",
+        ),
         ("layers/shrinkage.py", "def _thresholds", "def _taus", "has no Shrinkage._thresholds"),
         (
             "layers/shrinkage.py",

@@ -1091,6 +1091,23 @@ def test_intervals_are_scipys(method, name):
         np.testing.assert_allclose([found.low, found.high], np.quantile(means, [0.05, 0.95]), atol=1.5e-3)
 
 
+def test_the_expanded_interval_is_hesterbergs():
+    """Percentiles of the normal quantiles -+ sqrt(n / (n - 1)) t: for n = 5, 0.1 % and 99.9 %."""
+    found = records.paired(mnist_table(), "drsn-cw", "resnet")
+    level = 1 - 2 * stats.norm.cdf(-np.sqrt(5 / 4) * stats.t.ppf(0.975, 4))
+    assert level == pytest.approx(0.99809, abs=1e-5)
+    differences = np.subtract(SCORES["drsn-cw"], SCORES["resnet"])
+    means = np.random.default_rng(0).choice(differences, size=(400_000, 5)).mean(axis=1)
+    ends = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    np.testing.assert_allclose([found.low, found.high], ends, atol=2.1e-3)
+    assert found.high - found.low < np.ptp(differences)
+    theirs = stats.bootstrap(
+        (differences,), np.mean, n_resamples=10_000, confidence_level=level, method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    np.testing.assert_allclose([found.low, found.high], [theirs.low, theirs.high], rtol=1e-9)
+
+
 def test_the_expanded_interval_covers_what_it_says():
     """With ten seeds of normal differences about 94 of 100 intervals hold the truth; plain percentiles fewer."""
     rng = np.random.default_rng(0)
@@ -1158,6 +1175,9 @@ def test_intervals_at_the_edge(method):
     found = records.paired(table, "drsn-cw", "resnet", value="test_loss", method=method)
     assert np.isnan([found.mean, found.low, found.high]).all()
     assert np.isnan(records.summary(table, value="test_loss")["mean"][0])
+    table = records.to_table(vibration_records())
+    table.loc[0, "test_loss"] = np.nan
+    assert np.isnan(records.summary(table, value="test_loss")["mean"]).tolist() == [True, False]
 
 
 def test_missing_is_planned_minus_there(tmp_path):
@@ -1286,7 +1306,9 @@ def test_variant_scores_draws_the_scores():
 
 def test_learning_curves_draws_histories():
     made = [
-        make(v, s, history={"loss": [2.0 + s, 1.0], "accuracy": [0.2, 0.4 + s / 10]}) for v in SCORES for s in (0, 1)
+        make(v, s, history={"loss": [2.0 + s, 1.0 + s], "accuracy": [0.2, 0.4 + s / 10]})
+        for v in SCORES
+        for s in (0, 1)
     ]
     figure = plotting.learning_curves(made)
     loss, accuracy = figure.axes
@@ -1295,7 +1317,7 @@ def test_learning_curves_draws_histories():
         "training accuracy",
         "epoch",
     )
-    np.testing.assert_allclose(loss.lines[0].get_xydata(), [[1, 2.5], [2, 1.0]])
+    np.testing.assert_allclose(loss.lines[0].get_xydata(), [[1, 2.5], [2, 1.5]])
     np.testing.assert_allclose(accuracy.lines[1].get_ydata(), [0.2, 0.45])
     box = loss.collections[0].get_paths()[0].get_extents()
     np.testing.assert_allclose([box.y0, box.y1], [1.0, 3.0])  # the range of the seeds

@@ -62,6 +62,22 @@ def over_space(per_channel, x):
     return ops.reshape(per_channel, (-1, *ones, per_channel.shape[-1]))
 
 
+def mean_over_space(x):
+    """The mean of each channel of a feature map, of shape (batch, channels)."""
+    axes = spatial_axes(x)
+    if is_half(x):  # whose sums overflow or lose digits
+        return ops.mean(x, axis=axes)
+    # A sum, divided: the gradient of a mean is divided at every place, that of this once a channel.
+    shape = ops.shape(x)
+    places = math.prod(shape[axis] for axis in axes)
+    return ops.sum(x, axis=axes) / (places if isinstance(places, int) else ops.cast(places, x.dtype))
+
+
+def is_half(x):
+    """Whether `x` is of a type of 16 bits."""
+    return keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
+
+
 def logit(p):
     """The number whose sigmoid is `p`."""
     return math.log(p / (1.0 - p))

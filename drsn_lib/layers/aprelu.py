@@ -104,24 +104,30 @@ class APReLU(_common.GateLayer):
             Tensor of shape `(batch, channels)`, each between 0 and 1.
         """
         x = self._inspected(x)
-        return self._slopes(x, *_parts(x), training)
+        return self._slopes(x, ops.relu(-x), training)
 
-    def _slopes(self, x, negative, positive, training):
-        axes = _common.spatial_axes(x)
-        seen = {"both": (negative, positive), "negative": (negative,), "positive": (positive,), "mean": (x,)}
-        means = [ops.mean(part, axis=axes) for part in seen[self.statistic]]
-        return self._gate(means[0] if len(means) == 1 else ops.concatenate(means, axis=-1), training)
+    def _slopes(self, x, below, training):
+        """The slopes; `below` is the magnitude of the negative part, max(-x, 0)."""
+        if self.statistic == "mean":
+            return self._gate(_common.mean_over_space(x), training)
+        negative = -_common.mean_over_space(below)
+        if self.statistic == "negative":
+            return self._gate(negative, training)
+        # The mean of all is that of both parts together. 16 bits leave too few digits for the difference.
+        difference = not _common.is_half(x)
+        positive = _common.mean_over_space(x) - negative if difference else _common.mean_over_space(ops.relu(x))
+        seen = positive if self.statistic == "positive" else ops.concatenate([negative, positive], axis=-1)
+        return self._gate(seen, training)
 
     def call(self, x, training=None):
         """Scales the negative part."""
-        negative, positive = _parts(x)
-        return positive + _common.over_space(self._slopes(x, negative, positive, training), x) * negative
+        below = ops.relu(-x)
+        slopes = _common.over_space(self._slopes(x, below, training), x)
+        if _common.is_half(x):  # where 1 - slope would lose the digits of a small slope
+            return ops.relu(x) - slopes * below
+        # max(x, 0) + slope * min(x, 0), in fewer passes over the map.
+        return x + (1.0 - slopes) * below
 
     def get_config(self):
         """The arguments of the layer."""
         return {**super().get_config(), "statistic": self.statistic}
-
-
-def _parts(x):
-    """The negative and the positive part; both have the derivative 0 at 0."""
-    return -ops.relu(-x), ops.relu(x)

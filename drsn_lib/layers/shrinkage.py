@@ -116,7 +116,7 @@ class Shrinkage(_common.GateLayer):
         return self._thresholds(self._inspected(x), training)
 
     def _scales_and_means(self, x, training):
-        means = kops.mean(kops.abs(x), axis=_common.spatial_axes(x))
+        means = _common.mean_over_space(kops.abs(x))
         scales = self._gate(means, training)
         if self.scope == "shared":
             means = kops.mean(means, axis=-1, keepdims=True)

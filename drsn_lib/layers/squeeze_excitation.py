@@ -100,7 +100,7 @@ class SqueezeExcitation(_common.GateLayer):
         return self._gates(self._inspected(x), training)
 
     def _gates(self, x, training):
-        squeezed = ops.mean(ops.abs(x) if self.squeeze == "abs" else x, axis=_common.spatial_axes(x))
+        squeezed = _common.mean_over_space(ops.abs(x) if self.squeeze == "abs" else x)
         return self._gate(squeezed, training)
 
     def call(self, x, training=None):

@@ -63,6 +63,11 @@ def _cpu_name():
 def versions():
     """The versions that decide what a run computes.
 
+    Example:
+
+    >>> versions()["keras"] == keras.__version__
+    True
+
     Returns:
         Dictionary from name to version: `"python"`, `"keras"`, the backend, `"numpy"`, `"drsn_lib"`.
     """
@@ -79,6 +84,12 @@ def versions():
 
 def commit():
     """The commit of the library, where it runs from a repository.
+
+    Example:
+
+    >>> found = commit()
+    >>> found is None or len(found.removesuffix("-changed")) == 40
+    True
 
     Returns:
         String of 40 hexadecimal digits, with `-changed` behind it if the library's files differ from that

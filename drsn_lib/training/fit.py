@@ -72,6 +72,12 @@ def _layer(name, arguments, shared):
 def build_trainer(recipe, variant, seed=0, budget="modern"):
     """Builds what is trained: the network behind the recipe's augmentation, from one random seed.
 
+    Example:
+
+    >>> trainer, network = build_trainer("cifar10-noise", "resnet", seed=1, budget="faithful")
+    >>> trainer is network, trainer.count_params() == network.count_params()
+    (False, True)
+
     Args:
         recipe: Name of a recipe, or a `recipes.Recipe`.
         variant: Name of a variant of it.

@@ -15,6 +15,18 @@ class Prepared(NamedTuple):
 
     Inputs are float32 arrays of shape `(samples, length, 1)` or `(samples, height, width, channels)`, labels
     integer arrays of shape `(samples,)`.
+
+    Example:
+
+    >>> made = prepare("mnist-noise", "smoke")
+    >>> x, y = made.train
+    >>> len(x) == len(y), x.dtype, made.test[0].shape[1:]
+    (True, dtype('float32'), (28, 28, 1))
+
+    Args:
+        train: What the network learns from.
+        validation: What is held out of it, or None.
+        test: What the network is measured on.
     """
 
     train: tuple
