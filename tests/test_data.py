@@ -123,7 +123,7 @@ def test_trouble_is_said_and_the_next_call_succeeds(server, small, cache, tmp_pa
         "stall": stall,
     }[trouble]
     with pytest.raises(data.DataNotAvailable) as caught:
-        _cache.load_arrays("small", "set.npz", server.url, digests, timeout=1)
+        _cache.load_arrays("small", "set.npz", server.url, digests, timeout=1, retries=0)
     said = str(caught.value)
     for part in ("small is not available", str(cache / "set.npz"), "curl --location", server.url, "DRSN_DATA"):
         assert part in said
@@ -131,6 +131,19 @@ def test_trouble_is_said_and_the_next_call_succeeds(server, small, cache, tmp_pa
     server.chosen["answer"] = serve(body)
     got = _cache.load_arrays("small", "set.npz", server.url, digests, timeout=1)
     assert (got["x"] == arrays["x"]).all()
+
+
+def test_a_download_that_breaks_off_is_tried_again(server, small, cache):
+    arrays, digests, body = small
+    answers = [serve(body[:1000], length=len(body)), missing, serve(body)]
+
+    def answer(request):
+        answers.pop(0)(request)
+
+    server.chosen["answer"] = answer
+    got = _cache.load_arrays("small", "set.npz", server.url, digests)
+    assert (got["x"] == arrays["x"]).all() and server.chosen["calls"] == 3
+    assert [p.name for p in cache.iterdir()] == ["set.npz"]
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b[:3000] + bytes(64) + b[3064:]])

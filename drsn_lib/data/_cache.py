@@ -31,7 +31,7 @@ def digest(array):
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
-def load_arrays(name, filename, url, digests, timeout=30, convert=None, read=None):
+def load_arrays(name, filename, url, digests, timeout=30, retries=2, convert=None, read=None):
     """Loads the arrays of an .npz file from the cache, after downloading it if need be.
 
     A file is used only if every array has its known digest. So a half-written or damaged file is never
@@ -43,6 +43,7 @@ def load_arrays(name, filename, url, digests, timeout=30, convert=None, read=Non
         url: String, the official address.
         digests: Dictionary from array name to sha256.
         timeout: Float, seconds without an answer after which a download is given up.
+        retries: Integer, how often a download that breaks off is tried again, after a second, then two.
         convert: Function from the path of what was downloaded to a dictionary of arrays, where the
             official file is no .npz; what it returns is stored as one.
         read: Function from the path of the cached file to a dictionary of arrays, where the official
@@ -64,7 +65,7 @@ def load_arrays(name, filename, url, digests, timeout=30, convert=None, read=Non
 
     part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        _download(url, part, timeout)
+        _download(url, part, timeout, retries)
         if convert is not None:
             converted = convert(part)
             with open(part, "wb") as file:
@@ -108,16 +109,13 @@ def _help(path, url, convert):
     return f"With internet access, calling this function again fetches it from {url}."
 
 
-def _download(url, path, timeout):
+def _download(url, path, timeout, retries):
     import pooch
 
     path.parent.mkdir(parents=True, exist_ok=True)
     pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
     # Pooch writes to a temporary file and moves it; array digests are checked after it, so no file hash.
-    pooch.retrieve(
-        url,
-        known_hash=None,
-        fname=path.name,
-        path=path.parent,
-        downloader=pooch.HTTPDownloader(progressbar=True, timeout=timeout),
+    fetcher = pooch.create(
+        path.parent, base_url="", registry={path.name: None}, urls={path.name: url}, retry_if_failed=retries
     )
+    fetcher.fetch(path.name, downloader=pooch.HTTPDownloader(progressbar=True, timeout=timeout))
