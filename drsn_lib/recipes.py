@@ -6,9 +6,11 @@ fraction of the time; `"smoke"`, seconds, to see that everything runs.
 """
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
+import textwrap
 
 __all__ = ["Budget", "Data", "Plan", "Recipe", "Schedule", "Variant", "digest", "get", "names", "planned"]
 
@@ -313,23 +315,16 @@ class Recipe:
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     def __str__(self):
-        lines = [
-            f"{self.name}: {self.title}",
-            f"  source      {self.source}",
-            *(f"  note        {n}" for n in self.notes),
-        ]
-        lines += [
-            f"  data        {_differences(self.data, ('source',))}",
-            f"  network     {self.preset}" + "".join(f", {key}={value}" for key, value in self.network),
-            f"  variants    {', '.join(self.variant_names)}",
-        ]
-        if self.conditions != ((),):
-            keys = list(dict.fromkeys(key for one in self.conditions for key, _ in one))
-            for key in keys:
-                values = dict.fromkeys(dict(one).get(key) for one in self.conditions)
-                lines.append(f"  condition   {key}: {', '.join(map(str, values))}")
-        lines += [f"  {name:<11} {_differences(budget, ('epochs', 'batch_size'))}" for name, budget in self.budgets]
-        return "\n".join(lines)
+        said = [("source", self.source), *(("note", note) for note in self.notes)]
+        said.append(("data", _differences(self.data, ("source",))))
+        said.append(("network", ", ".join([self.preset, *(f"{key}={value}" for key, value in self.network)])))
+        said.append(("variants", ", ".join(self.variant_names)))
+        for key in dict.fromkeys(key for one in self.conditions for key, _ in one):
+            values = dict.fromkeys(dict(one).get(key) for one in self.conditions)
+            said.append(("condition", f"{key}: {', '.join(map(str, values))}"))
+        said += [(name, _differences(budget, ("epochs", "batch_size"))) for name, budget in self.budgets]
+        wrap = functools.partial(textwrap.fill, width=84, subsequent_indent=" " * 14, break_long_words=False)
+        return "\n".join([f"{self.name}: {self.title}", *(wrap(f"  {key:<11} {words}") for key, words in said)])
 
 
 def _differences(one, always):

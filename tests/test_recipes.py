@@ -21,7 +21,9 @@ def test_a_recipe_is_plain_data(name):
     assert json.loads(json.dumps(recipe.to_dict())) == recipe.to_dict()
     assert set(recipe.budget_names) == {"faithful", "modern", "smoke"}
     text = str(recipe)
-    assert all(word in text for word in (name, recipe.source, *recipe.variant_names, *recipe.budget_names))
+    flat = " ".join(text.split())
+    assert all(word in flat for word in (name, recipe.source, *recipe.variant_names, *recipe.budget_names))
+    assert max(map(len, text.splitlines())) <= 100
     # The modern budget is a fraction of the faithful one.
     faithful, modern = recipe.budget("faithful"), recipe.budget("modern")
     assert modern.epochs < faithful.epochs
