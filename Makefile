@@ -12,11 +12,11 @@ export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help environment book open test notebooks lab lint lock colab check check-book robust pictures clean distclean
+.PHONY: help environment book open test test-backends notebooks lab lint lock colab check check-book robust pictures clean distclean
 
 help: ## List the targets
 	@echo "make book PYTHON=python3.12   names the Python; VENV=FOLDER another environment (a conda one, say)"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 environment: ## Make or mend .venv from the exact lock (every other target does this first)
 	@$(PY) -I -S $(ENVIRONMENT) --check 2>/dev/null && exit 0; \
@@ -34,6 +34,9 @@ open: environment ## Build the book and open it in the browser
 
 test: book ## Run every test: the library, the notebooks (re-run and compared), the figures in a browser
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-backends: environment ## Test the library on TensorFlow, JAX and PyTorch, and carry saved models from each to the others
+	@$(PY) tools/backends_check.py $(ARGS)
 
 notebooks: environment ## Run the notebooks again and store their outputs (ARGS=notebooks/NAME.ipynb for one)
 	@$(PY) tools/execute_notebooks.py $(ARGS)
@@ -57,7 +60,7 @@ check-book: book ## Check the built book: links, figures, alt texts, nothing fro
 robust: environment ## Run the notebook tests as on an older processor and on one core
 	@$(PY) tools/robust_check.py
 
-check: test check-book lint colab robust ## Everything that a change must pass
+check: test test-backends check-book lint colab robust ## Everything that a change must pass
 
 pictures: book ## Take screenshots of the book into _build/pictures
 	@$(PY) tools/screenshot.py $(ARGS)
@@ -67,4 +70,4 @@ clean: ## Remove what was built
 	find drsn_lib tests tools book notebooks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove what was built and the environments
-	rm -rf .venv .venv-colab .venv-newest
+	rm -rf .venv .venv-backends .venv-colab .venv-newest

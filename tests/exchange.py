@@ -44,8 +44,8 @@ MODELS = {
         "layers": single_layers,
     }.items()
 }
-# The deepest of the book's networks: there small differences have the longest way to grow.
-MODELS["vibration"] = lambda: models.preset("vibration", "drsn-cw", classifier_activation=None)
+# The deepest of the book's networks, as it is: there small differences have the longest way to grow.
+MODELS["vibration"] = lambda: models.preset("vibration", "drsn-cw")
 RECALIBRATED = ["drsn-cs-1d", "drsn-cw-2d", "drsn-cw-aprelu-1d", "aprelu-2d", "vibration"]
 BY_WEIGHTS = ["drsn-cw-aprelu-1d", "drsn-cs-2d"]
 

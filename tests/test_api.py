@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -200,6 +201,9 @@ def test_a_docstring_falls_into_its_parts():
     assert list(found.parts) == ["Example", "Args", "Formula"]
     assert found.items("Args") == {"x": "Float,\nin volts.", "*more": "Not a title:\nArgs:"}
     assert api_pages.fence_examples(found.parts["Example"]).split("\n") == ["", "```pycon", ">>> shrink(1)", "0", "```"]
+    code = "So::\n\n    from a import b\n\n    b  # that\n\nAnd on: `::`.\n"
+    made = "So:\n\n```python\nfrom a import b\n\nb  # that\n```\n\nAnd on: `::`."
+    assert api_pages.fence_examples(code) == made
     with pytest.raises(ValueError, match="neither"):
         api_source.parse_docstring("A.\n\nArgs:\n    x: A.\n    and b").items("Args")
 
@@ -393,6 +397,22 @@ def test_directives_that_lead_nowhere_say_so(tmp_path):
     assert html["index"].count("source-step-columns") == 1
     code = re.search(r"<pre>(.*?)</pre>", html["index"], flags=re.S)[1]
     assert "sign" in code and 'style="--indent: 0ch"' in code and 'class="source-step-place"' in html["index"]
+
+
+def test_a_page_follows_the_chapters_that_use_its_names(monkeypatch):
+    env = SimpleNamespace(found_docs={"book/api/ops", "notebooks/one"})
+    api_pages.stored(env)["book/api/ops"] = {"ops": {}}
+    assert api_pages.outdated(None, env, set(), set(), set()) == []
+    used = {"ops.soft_threshold": ["notebooks/one", "notebooks/draft"], "layers.APReLU": ["notebooks/one"]}
+    monkeypatch.setattr(api_pages, "chapters_by_name", lambda: used)
+    assert api_pages.uses("ops", env.found_docs) == {"ops.soft_threshold": ["notebooks/one"]}
+    assert api_pages.outdated(None, env, set(), set(), set()) == ["book/api/ops"]
+    api_pages.forget(None, env, "book/api/ops")
+    assert api_pages.stored(env) == {}
+
+
+def test_chapters_are_read_for_the_names_that_they_use():
+    assert "notebooks/02_residual_shrinkage_unit" in api_pages.chapters_by_name()["layers.ResidualUnit"]
 
 
 # ---------------------------------------------------------------- the page that reads a source

@@ -18,7 +18,9 @@ from drsn_lib import training
 FOLDER = Path(os.environ["DRSN_EXCHANGE"])
 HERE = keras.backend.backend()
 OTHERS = sorted(path.stem for path in FOLDER.glob("*.npz") if path.stem != HERE)
-CLOSE = 1e-5
+SAME = 1e-5
+# Statistics measured anew on each backend: rounding enters at every layer, not only at the end.
+MEASURED = 5e-5
 
 
 @pytest.fixture(scope="module", params=OTHERS)
@@ -27,12 +29,13 @@ def source(request):
         return request.param, dict(file)
 
 
-def compare(source, name, what, got, expected):
-    """The largest difference, absolute up to magnitude 1 and relative to the largest value beyond, is at most 1e-5."""
+def compare(source, name, what, got, expected, bound):
+    """Bounds the largest difference: absolute up to magnitude 1, relative to the largest value beyond."""
     difference = float(np.max(np.abs(got - expected)) / max(1.0, np.max(np.abs(expected))))
+    found = {"from": source, "to": HERE, "model": name, "what": what, "difference": difference, "bound": bound}
     with (FOLDER / f"{HERE}.jsonl").open("a") as file:
-        file.write(json.dumps({"from": source, "to": HERE, "model": name, "what": what, "difference": difference}) + "\n")
-    assert difference <= CLOSE, f"{name} of {source}: {what} differ by {difference:.2g}"
+        file.write(json.dumps(found) + "\n")
+    assert difference <= bound, f"{name} of {source}: {what} differ by {difference:.2g}"
 
 
 def load(name):
@@ -45,7 +48,8 @@ def test_a_model_of_another_backend_computes_the_same(source, name):
     model = load(f"{source}-{name}")
     for index, w in enumerate(model.weights):
         np.testing.assert_array_equal(helpers.array(w), arrays[f"{name}/{index}"], err_msg=w.path)
-    compare(source, name, "outputs", exchange.outputs(model, exchange.inputs(model)), arrays[f"{name}/y"])
+    got = exchange.outputs(model, exchange.inputs(model))
+    compare(source, name, "outputs of a loaded model", got, arrays[f"{name}/y"], SAME)
 
 
 @pytest.mark.parametrize("name", exchange.RECALIBRATED)
@@ -55,8 +59,9 @@ def test_statistics_recalibrated_here_are_those_of_the_other_backend(source, nam
     x = exchange.inputs(model)
     training.recalibrate_batch_norm(model, x, batch_size=len(x) // 2)
     for index, w in enumerate(model.weights):
-        compare(source, name, "statistics", helpers.array(w), arrays[f"{name}/{index}"])
-    compare(source, name, "outputs after recalibration", exchange.outputs(model, x), arrays[f"{name}/y"])
+        compare(source, name, "weights after recalibration", helpers.array(w), arrays[f"{name}/{index}"], MEASURED)
+    got = exchange.outputs(model, x)
+    compare(source, name, "outputs after recalibration", got, arrays[f"{name}/y"], MEASURED)
 
 
 @pytest.mark.parametrize("name", exchange.BY_WEIGHTS)
@@ -65,7 +70,7 @@ def test_weights_of_another_backend_enter_a_model_made_here_and_it_trains_on(sou
     model = exchange.MODELS[name]()
     model.load_weights(FOLDER / f"{source}-{name}.weights.h5")
     x = exchange.inputs(model)
-    compare(source, name, "outputs", exchange.outputs(model, x), arrays[f"{name}/y"])
+    compare(source, name, "outputs with loaded weights", exchange.outputs(model, x), arrays[f"{name}/y"], SAME)
     model.compile(keras.optimizers.SGD(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     y = np.arange(len(x)) % 3
     before = model.evaluate(x, y, verbose=0)

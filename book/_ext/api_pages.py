@@ -52,8 +52,16 @@ def chapters_by_name():
     return found
 
 
+def uses(module, documents):
+    """Which of the documents use a module's names: a dictionary from name to list of documents."""
+    used = {name: [one for one in found if one in documents] for name, found in chapters_by_name().items()}
+    return {name: found for name, found in used.items() if found and name.startswith(f"{module}.")}
+
+
 def fence_examples(text):
-    """Put the examples of a docstring, lines from `>>>` to the next blank one, into code fences."""
+    """Put the code of a docstring into fences: lines from `>>>` to the next blank one, and what `::` announces."""
+    announced = re.compile(r"::\n\n((?:(?: {4}.*)?(?:\n|\Z))+)")
+    text = announced.sub(lambda found: f":\n\n```python\n{textwrap.dedent(found[1]).strip()}\n```\n\n", text)
     lines, inside = [], False
     for line in text.splitlines():
         if line.startswith(">>>") and not inside:
@@ -91,8 +99,9 @@ class Api(SphinxDirective):
             raise self.error(str(error)) from error
         for path in [*library().files(), api_source.ROOT / BIBLIOGRAPHY]:
             self.env.note_dependency(str(path))
-        for path in (api_source.ROOT / "notebooks").glob("*.ipynb"):
-            self.env.note_dependency(str(path))
+        self.used = stored(self.env).setdefault(self.env.docname, {})[self.module] = uses(
+            self.module, self.env.found_docs
+        )
         python = self.env.get_domain("py")
         found = []
         for group in groups:
@@ -199,9 +208,8 @@ class Api(SphinxDirective):
         parts = nodes.definition_list(classes=["api-parts"])
         for name, text in thing.docstring.parts.items():
             parts += self.part(thing, name, text)
-        used = [name for name in chapters_by_name().get(thing.name, []) if name in self.env.found_docs]
-        if used:
-            parts += self.used_in(used)
+        if thing.name in self.used:
+            parts += self.used_in(self.used[thing.name])
         if len(parts):
             made += parts
         made += [self.entry(member) for member in thing.members]
@@ -321,6 +329,32 @@ def names_of_parameters(name):
     return {parameter.name.lstrip("*") for parameter in (thing and thing.parameters) or ()}
 
 
+def stored(env):
+    """What the pages said of the chapters' use, by document and module."""
+    if not hasattr(env, "api_uses"):
+        env.api_uses = {}
+    return env.api_uses
+
+
+def outdated(app, env, added, changed, removed):
+    """The pages that a chapter's change concerns: those whose names it has begun or ceased to use."""
+    return [
+        document
+        for document, said in stored(env).items()
+        if document in env.found_docs and any(uses(module, env.found_docs) != was for module, was in said.items())
+    ]
+
+
+def forget(app, env, document):
+    """Drop what a page said before it is read again."""
+    stored(env).pop(document, None)
+
+
+def merge(app, env, documents, other):
+    """Take over what another process has read."""
+    stored(env).update({document: said for document, said in stored(other).items() if document in documents})
+
+
 def resolve_title(app, env, node, contnode):
     """Lead a title to its entry in the list of references."""
     if node.get("reftype") != "bib-title":
@@ -340,4 +374,7 @@ def setup(app):
     app.add_role("bib-title", XRefRole(innernodeclass=nodes.inline, warn_dangling=True))
     app.add_transform(LinkNames)
     app.connect("missing-reference", resolve_title)
+    app.connect("env-get-outdated", outdated)
+    app.connect("env-purge-doc", forget)
+    app.connect("env-merge-info", merge)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -21,3 +21,8 @@
   });
   addEventListener("resize", mark);
 })();
+
+// The search reads each page that it has found, to show a line of it. From a folder, without a server, it may not.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}

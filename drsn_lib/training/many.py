@@ -282,10 +282,10 @@ def _trained(runs, folder, progress, keep_weights, precision, at_once, convoluti
     folder = None if folder is None else pathlib.Path(folder)
     with _policy(precision):
         begun = _begun(folder, shared, runs)
-        taken = {run.name for _, part in begun for run in part}
+        taken = {run.name for _, part, _ in begun for run in part}
         rest = [run for run in runs if run.name not in taken]
         programs = _Programs(first, runs, precision, convolution, scan)
-        parts = [(path, part, len(part)) for path, part in begun]
+        parts = list(begun)
         if rest:
             parts += programs.parts(rest, at_once)
         for number, (path, part, size) in enumerate(parts):
