@@ -15,6 +15,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import backends_check
 import browser
 import build_book
 import check_book
@@ -39,17 +40,17 @@ def read(name):
 # ---------------------------------------------------------------- lock files and environment.yml
 
 
-@pytest.mark.parametrize("name", ["book", "colab"])
-def test_lock_pins_everything_and_names_no_index(name):
+@pytest.mark.parametrize(("name", "size"), [("book", 100), ("colab", 100), ("backends", 40)])
+def test_lock_pins_everything_and_names_no_index(name, size):
     lines = list(lock.requirement_lines(ROOT / "requirements" / f"{name}.txt"))
-    assert len(lines) > 100
+    assert len(lines) > size
     loose = [line for line in lines if not re.match(r"[a-z0-9-]+==[^\s,*]+( ; .+)?$", line)]
     assert loose == []
     text = read(f"requirements/{name}.txt") + read(f"requirements/{name}.in")
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|file:|@", text)
 
 
-@pytest.mark.parametrize("name", ["book", "colab"])
+@pytest.mark.parametrize("name", ["book", "colab", "backends"])
 def test_lock_holds_every_name_of_its_source(name):
     from packaging.requirements import Requirement
 
@@ -59,9 +60,32 @@ def test_lock_holds_every_name_of_its_source(name):
         pinned.setdefault(lock.canonical(requirement.name), []).append(requirement)
     for line in lock.requirement_lines(ROOT / "requirements" / f"{name}.in"):
         asked = Requirement(line)
-        versions = [next(iter(pin.specifier)).version for pin in pinned.get(lock.canonical(asked.name), [])]
+        pins = pinned.get(lock.canonical(asked.name), [])
+        if asked.name in lock.AS_WRITTEN:
+            pins = [pin for pin in pins if str(pin) == str(asked)]
+        versions = [next(iter(pin.specifier)).version for pin in pins]
         assert versions, f"{asked.name} is not in {name}.txt: make lock"
         assert all(asked.specifier.contains(version, prereleases=True) for version in versions), (line, versions)
+
+
+def test_backends_share_the_versions_of_the_book():
+    """What the backends are compared by must not differ between their two environments; torch brings no CUDA."""
+    book, backends = (
+        set(lock.requirement_lines(ROOT / "requirements" / f"{name}.txt")) for name in ("book", "backends")
+    )
+    named = {lock.requirement_name(line) for line in backends}
+    both = {lock.requirement_name(line) for line in book} & named
+    assert {"keras", "numpy", "pytest", "scipy"} <= both
+    for name in both - {"colorama"}:  # its marker depends on who asks for it
+
+        def of(lines, name=name):
+            return sorted(line for line in lines if lock.requirement_name(line) == name)
+
+        assert of(backends) == of(book)
+    assert set(backends_check.NAMES) - {"tensorflow"} <= named
+    assert not [name for name in named if name.startswith(("nvidia", "triton", "cuda"))]
+    torch = {line.partition(" ; ")[2]: line for line in backends if line.startswith("torch==")}
+    assert "+cpu" in torch["sys_platform == 'linux'"] and len(torch) == 2
 
 
 def test_environment_yml_equals_the_lock():
@@ -251,7 +275,19 @@ def makefile_targets():
 
 def test_every_target_has_a_line_of_help():
     targets = makefile_targets()
-    assert {"book", "open", "test", "notebooks", "lab", "lint", "lock", "colab", "check", "clean"} <= targets.keys()
+    assert {
+        "book",
+        "open",
+        "test",
+        "test-backends",
+        "notebooks",
+        "lab",
+        "lint",
+        "lock",
+        "colab",
+        "check",
+        "clean",
+    } <= targets.keys()
     assert [name for name, words in targets.items() if not words] == []
     done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0
@@ -813,6 +849,42 @@ def test_a_notebook_runs_alone_or_its_cell_is_named(tmp_path):
     assert colab_check.run_alone(sys.executable, good, place)[1:] == (None, 2)
     _, fault, _ = colab_check.run_alone(sys.executable, bad, place)
     assert fault.startswith("code cell 2:") and "FileNotFoundError" in fault
+
+
+def test_every_test_that_starts_keras_runs_on_every_backend_or_says_why_not():
+    listed = backends_check.TESTS.keys() | backends_check.TENSORFLOW_ALONE.keys() | {backends_check.EXCHANGE}
+    assert [name for name in listed if not (ROOT / name).exists()] == []
+    starting = {
+        f"tests/{path.name}"
+        for path in (ROOT / "tests").glob("test_*.py")
+        if re.search(r"(?m)^(import|from) keras\b|return pytest.importorskip\(.keras", path.read_text(encoding="utf-8"))
+    }
+    assert starting <= listed, "name it in tools/backends_check.py"
+
+
+def test_a_backend_that_fails_or_cannot_be_had_is_said(tmp_path, monkeypatch, capsys):
+    test = tmp_path / "test_it.py"
+    monkeypatch.setattr(backends_check, "make_environment", lambda asked: (0, ["tensorflow"]))
+    monkeypatch.setattr(backends_check, "VERSIONS", "print('1.2', '3.4')")
+
+    def run(content, ci, backends=("tensorflow",)):
+        test.write_text(content)
+        monkeypatch.setenv("CI", ci)
+        status = backends_check.main([str(test), *(f"--backend={name}" for name in backends)])
+        return status, capsys.readouterr().out
+
+    asks = "import os, pytest\ndef test_a():\n    assert os.environ['KERAS_BACKEND'] == 'tensorflow'\n"
+    status, words = run(asks + "def test_b():\n    pytest.skip('for a reason')\n", "true")
+    assert status == 0 and "for a reason" in words
+    assert re.search(r"(?m)^TensorFlow, tests: 1 passed, 1 skipped in [\d.]+s$", words)  # as .ci/run counts them
+    assert re.search(r"(?m)^TensorFlow  1.2, Keras 3.4  +1  +0  +1  +-  +\d+$", words)
+    assert run("def test_a():\n    assert 1 == 2\n", "")[0] == 1
+    status, words = run("def test_a():\n    assert 1 == 2\n", "")
+    assert status == 1 and "assert 1 == 2" in words and "Failed: TensorFlow, tests" in words
+    assert run("x = 1\n", "")[0] == 1  # no test ran
+    for ci, expected in (("", 0), ("true", 1)):
+        status, words = run(asks, ci, ("tensorflow", "torch"))
+        assert status == expected and "PyTorch is NOT tested: torch==" in words and "NOT RUN" in words
 
 
 def test_colab_python_is_the_one_that_colab_has_or_said(capsys):

@@ -240,7 +240,7 @@ class Api(SphinxDirective):
             fenced = re.fullmatch(r"```\w*\n(.*?)\n?```", text.strip(), flags=re.S)
             # Comments stand far to the right of the longest line; here long lines wrap.
             formula = re.sub(r" {2,}#", "  #", textwrap.dedent(fenced[1] if fenced else text))
-            content += self.code(formula, "python", "api-formula")
+            content += self.code(formula, "text", "api-formula")
         else:
             self.parse(link_titles(text, self.titles) if name == "Reference" else text, content)
         return item

@@ -6,6 +6,7 @@ and each argument. It imports the parser, and with it the recipes that it names,
 
 import argparse
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def shorten(made):
 def usage(made):
     """How a command is called, wrapped as a terminal of fixed width shows it."""
     made.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=COLUMNS)
-    return made.format_usage().removeprefix("usage: ").rstrip()
+    return re.sub(r"\n +", "\n    ", made.format_usage().removeprefix("usage: ").rstrip())
 
 
 def arguments(made):
