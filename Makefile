@@ -12,7 +12,7 @@ export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help environment book open test test-backends notebooks lab lint lock colab check check-book robust pictures clean distclean
+.PHONY: help environment book open test test-backends notebooks lab lint lock colab check check-book robust bench pictures clean distclean
 
 help: ## List the targets
 	@echo "make book PYTHON=python3.12   names the Python; VENV=FOLDER another environment (a conda one, say)"
@@ -61,6 +61,9 @@ robust: environment ## Run the notebook tests as on an older processor and on on
 	@$(PY) tools/robust_check.py
 
 check: test test-backends check-book lint colab robust ## Everything that a change must pass
+
+bench: environment ## Time the networks side by side on every backend that is installed; needs a machine at rest
+	@$(PY) benchmarks/run.py $(ARGS)
 
 pictures: book ## Take screenshots of the book into _build/pictures
 	@$(PY) tools/screenshot.py $(ARGS)

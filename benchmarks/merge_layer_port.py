@@ -10,6 +10,7 @@ the weights of one form over to the other.
 """
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from drsn_lib import models
@@ -175,4 +176,5 @@ def copy_weights(model, port):
             f"Received: {sorted(set(ours) ^ set(theirs)) or 'other shapes'}"
         )
     for name, weight in ours.items():
-        theirs[name].assign(weight)
+        # A copy: JAX would have both models share one array, which the first to be trained consumes.
+        theirs[name].assign(np.array(ops.convert_to_numpy(weight)))

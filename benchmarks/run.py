@@ -86,7 +86,13 @@ def measure(backend, python, chosen=None):
     with tempfile.TemporaryDirectory(prefix="drsn-bench-") as folder:
         report = Path(folder) / "report.json"
         command = [python, "-m", "pytest", "benchmarks/test_speed.py", "-o", "addopts=", "-q", "-x", "--no-header"]
-        command += ["-p", "no:cacheprovider", "--benchmark-quiet", "--benchmark-disable-gc", "--benchmark-columns=rounds"]
+        command += [
+            "-p",
+            "no:cacheprovider",
+            "--benchmark-quiet",
+            "--benchmark-disable-gc",
+            "--benchmark-columns=rounds",
+        ]
         command += [f"--benchmark-json={report}", *(["-k", chosen] if chosen else [])]
         environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
         done = subprocess.run(command, cwd=ROOT, env=environment, **_QUIET)

@@ -125,7 +125,8 @@ def _fetched(outputs):
 
 # How the memory of a step is told, on each backend.
 MEMORY = {
-    "tensorflow": "peak of TensorFlow's CPU allocator during a step, above what it held before",
+    "tensorflow": "peak of TensorFlow's CPU allocator during a step, above what it held before; it counts tensors "
+    "of 256 KiB and more",
     "jax": "working memory that XLA planned for the compiled step",
     "torch": "peak of PyTorch's CPU allocator during a step (its profiler's events), above what it held before",
 }

@@ -25,6 +25,7 @@ def built():
 
 
 def models_of(network, built):
+    """Every network of a kind and its port, with a batch each; the two have the same weights."""
     if network not in built:
         built.clear()
         built[network] = models = {}
@@ -39,6 +40,7 @@ def models_of(network, built):
 @pytest.mark.parametrize("mode", reversed(steps.MODES))  # inference first: both forms have the same weights then
 @pytest.mark.parametrize("network", steps.NETWORKS)
 def test_steps(network, mode, built, benchmark):
+    """Times the steps of a network's variants and of their ports."""
     models = models_of(network, built)
     step = {key: steps.step(mode, *model) for key, model in models.items()}
     first = {key: one() for key, one in step.items()}  # compiles

@@ -6,11 +6,10 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-# The comparisons with formulas are made in float64; models exchanged between backends run as JAX is by default.
-if os.environ["KERAS_BACKEND"] == "jax" and "JAX_ENABLE_X64" not in os.environ:
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
+# The comparisons with formulas are made in float64, here and in the processes that tests start. Models exchanged
+# between backends run as JAX is by default: tools/backends_check.py sets this to 0.
+if os.environ["KERAS_BACKEND"] == "jax":
+    os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 # Needs what the other backends have written; tools/backends_check.py says where.
 collect_ignore = [] if "DRSN_EXCHANGE" in os.environ else ["test_exchange.py"]

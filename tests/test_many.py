@@ -2,7 +2,6 @@
 
 import dataclasses
 import doctest
-import pathlib
 
 import helpers
 import keras
@@ -140,10 +139,12 @@ def test_jax_is_not_loaded_before_it_is_needed():
     ],
 )
 def test_product_of_shifted_slices_is_the_convolution(shape, size, strides, padding):
+    # On PyTorch, Keras' own product of float64 matrices goes through float32.
+    close = {"rtol": 1e-4, "atol": 1e-4} if keras.backend.backend() == "torch" else {"rtol": 1e-7, "atol": 1e-10}
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, *shape))
     kernel = rng.normal(size=(*(size if isinstance(size, tuple) else (size,)), shape[-1], 5))
-    aim = rng.normal(size=ops.conv(x, kernel, strides, padding).shape)
+    aim = ops.convert_to_tensor(rng.normal(size=tuple(ops.conv(x, kernel, strides, padding).shape)))
 
     def of(convolution):
         return lambda x, kernel: ops.sum(aim * ops.square(convolution(x, kernel, strides, padding)))
@@ -151,16 +152,16 @@ def test_product_of_shifted_slices_is_the_convolution(shape, size, strides, padd
     np.testing.assert_allclose(
         helpers.array(_convolution.convolve(ops.convert_to_tensor(x), kernel, strides, padding)),
         helpers.array(ops.conv(x, kernel, strides, padding)),
-        atol=1e-12,
+        **close,
     )
     got, expected = (helpers.gradients(of(one), x, kernel) for one in (_convolution.convolve, ops.conv))
     for one, other in zip(got, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-10)
+        np.testing.assert_allclose(one, other, **close)
 
 
 @pytest.mark.parametrize("shape", [(32, 2), (9, 8, 1)])
 def test_model_convolves_as_before_once_the_context_is_left(shape):
-    model = models.build("drsn-cw", shape, 3, shortcut="projection", stages=[(4, 1, 2), (8, 1, 2)])
+    model = models.build("drsn-cw", shape, 3, shortcut="projection", stages=[(8, 1, 2)], stem=(4, 1))
     helpers.randomize(model)
     x = np.random.default_rng(1).normal(size=(4, *shape)).astype("float32")
     before = helpers.array(model(x))
@@ -169,11 +170,11 @@ def test_model_convolves_as_before_once_the_context_is_left(shape):
         patch.setattr(_convolution, "convolve", lambda *args: calls.append(args) or real(*args))
         with _convolution.as_matrix_products(model):
             np.testing.assert_allclose(helpers.array(model(x)), before, atol=1e-6)
-        assert len(calls) == 7
+        assert len(calls) == 4
         with pytest.raises(RuntimeError), _convolution.as_matrix_products(model):
             raise RuntimeError
         np.testing.assert_array_equal(helpers.array(model(x)), before)
-    assert len(calls) == 7
+    assert len(calls) == 4
 
 
 # ---------------------------------------------------------------- the same runs
@@ -367,7 +368,12 @@ def test_stream_hands_over_records_as_they_come(tmp_path, monkeypatch):
     stream = many.stream_many("mnist-noise", "resnet", [0, 1], budget, folder=tmp_path, progress=False, at_once=1)
     assert next(stream)["seed"] == 0 and len(done) == 1
     assert next(stream)["seed"] == 1 and len(done) == 2
-    assert next(stream, None) is None
+    assert keras.config.dtype_policy().name == "float32"
+    stream.close()
+    # The record that was handed over last is still there for a call that asks for it among others.
+    again = many.run_many("mnist-noise", "resnet", [1, 2], budget, folder=tmp_path, progress=False, at_once=1)
+    assert len(done) == 3 and [one["seed"] for one in again] == [1, 2]
+    assert not list(tmp_path.glob("checkpoints/many-*"))
 
 
 @needs_jax
@@ -458,13 +464,12 @@ def test_cost_is_that_of_the_convolutions_and_a_little_more():
         assert needed < told["flops"] < 2.5 * needed
         assert told["bytes"] > 4 * budget.batch_size * 28**2 * 8
         assert told["models"] == models_ and told["batch_size"] == 200 and told["memory"] > 0
-    assert (one["convolution"], four["convolution"]) == ("grouped", "matmul")
+    assert (one["convolution"], four["convolution"]) == ("matmul", "matmul")
     assert four["flops"] == pytest.approx(one["flops"], rel=0.3)
 
 
 @needs_jax
 def test_what_fits_at_once_goes_by_the_work_of_a_step(monkeypatch):
-    assert len(list(pathlib.Path(many.__file__).parent.glob("_convolution.py"))) == 1
     calls = []
     monkeypatch.setattr(many._Program, "work_bytes", lambda self: calls.append(self.size) or 5 * 2**20)
     monkeypatch.setattr(many, "_PROCESSOR_BYTES", 16 * 2**20)

@@ -930,7 +930,7 @@ def test_load_model_rebuilds_what_was_trained(keras, tmp_path, monkeypatch):
         return np.array_equal(*(np.asarray(keras.ops.convert_to_numpy(m(x, training=False))) for m in (a, b)))
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)  # that of a recipe that has changed
         assert same(records.load_model("mnist-noise", "drsn-cw", folder=tmp_path), cpu)
     there = r"seed=1\. There are: resnet \(modern, cpu\) seeds 0; drsn-cw \(modern, cpu\) seeds 0, 2"
     with pytest.raises(ValueError, match=there):

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-SPELLED = ["book", "drsn_lib", "tests", "tools", "requirements", ".github", ".ci"]
+SPELLED = ["book", "drsn_lib", "tests", "benchmarks", "tools", "requirements", ".github", ".ci"]
 
 
 def yaml_files():

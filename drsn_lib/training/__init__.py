@@ -3,6 +3,7 @@
 from drsn_lib.training.batch_norm import recalibrate_batch_norm
 from drsn_lib.training.callbacks import ProgressBar
 from drsn_lib.training.fit import Stopped, build_model, build_trainer, learning_rate, run
+from drsn_lib.training.many import run_many
 from drsn_lib.training.preparation import Prepared, prepare
 from drsn_lib.training.study import study
 
@@ -16,5 +17,6 @@ __all__ = [
     "prepare",
     "recalibrate_batch_norm",
     "run",
+    "run_many",
     "study",
 ]

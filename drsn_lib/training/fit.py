@@ -552,6 +552,8 @@ def _bar(label, epochs, steps, started, show):
 
 def _synchronize_norms(model):
     """Lets every batch normalization see the whole batch, on however many devices it lies."""
+    if keras.backend.backend() == "jax":  # there one program spans the devices, and its means are over all of them
+        return
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True

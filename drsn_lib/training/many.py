@@ -25,8 +25,10 @@ __all__ = ["cost", "run_many", "stream_many"]
 
 _PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float64": "float64"}
 _CONVOLUTIONS = ("auto", "grouped", "matmul")
-# What a processor may hold of a training step without getting slower by waiting for memory.
-_PROCESSOR_BYTES = 16 * 2**20
+# On processors, as measured by benchmarks/many_at_once.py: more of a step than this gains nothing by being mapped, and
+# convolutions of more inputs than this (kernel size times channels) are faster as what they are.
+_PROCESSOR_BYTES = 64 * 2**20
+_NARROW = 100
 _SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 
@@ -76,9 +78,11 @@ def run_many(
             `jax_enable_x64`. On a GPU, products in float32 are rounded as `jax_default_matmul_precision` says.
         at_once: Integer, how many runs are trained at once; None takes as many as fit on a GPU, and on a
             processor as many as its caches bear. What does not fit follows afterwards.
-        convolution: `"grouped"`, JAX's own way to map a convolution; `"matmul"`, a batched matrix product of
-            shifted slices; `"auto"`, the product where more than one run is trained at once.
-        scan: Whether an epoch is one program; None for all but processors, on which the loops of XLA are slow.
+        convolution: `"grouped"`, Keras' convolution, which JAX maps to one with groups; `"matmul"`, a batched
+            matrix product of shifted slices; `"auto"`, the product where more than one run is trained at once,
+            and on a processor where channels are few.
+        scan: Whether an epoch is one program; None for all but processors, on which grouped convolutions in a
+            loop of XLA are slow, and the bar would only move once an epoch.
 
     Returns:
         List of records, as `run` returns them, in the order of conditions and seeds. Their
@@ -168,7 +172,7 @@ def cost(recipe, variant, budget="modern", models=1, precision="float32", convol
     Returns:
         Dictionary with `"flops"` and `"bytes"` of a step for one of the models, `"memory"`, the bytes of work
         space that all of them need, `"batch_size"`, `"models"`, `"convolution"`, the form that was taken, and
-        `"seconds"`, what compiling took.
+        `"compile_seconds"`.
 
     Raises:
         ValueError: If an argument is out of its range, or Keras does not run on JAX.
@@ -180,7 +184,15 @@ def cost(recipe, variant, budget="modern", models=1, precision="float32", convol
     if convolution not in _CONVOLUTIONS:
         raise ValueError(f"`convolution` must be one of {_listed(_CONVOLUTIONS)}. Received: {convolution=!r}")
     with _policy(precision):
-        return _Program(recipe, variant, budget, [0], models, 1, precision, convolution, scan=False).cost()
+        program = _Program(recipe, variant, budget, [0], models, 1, precision, convolution, scan=False)
+        compiled, _, seconds = program.example()
+    return {
+        **program.count(compiled),
+        "batch_size": budget.batch_size,
+        "models": models,
+        "convolution": program.convolution,
+        "compile_seconds": round(seconds, 2),
+    }
 
 
 # ---------------------------------------------------------------- which runs, in which parts
@@ -250,7 +262,7 @@ def _parts(runs, at_once):
         return parts
 
     parts = divided(at_once)
-    for limit in range(at_once - 1, 0, -1):
+    for limit in range(min(at_once, len(runs)) - 1, 0, -1):
         fewer = divided(limit)
         if len(fewer) > len(parts):
             break
@@ -281,23 +293,25 @@ def _trained(runs, folder, progress, keep_weights, precision, at_once, convoluti
     }
     folder = None if folder is None else pathlib.Path(folder)
     with _policy(precision):
-        begun = _begun(folder, shared, runs)
-        taken = {run.name for _, part, _ in begun for run in part}
+        parts = _begun(folder, shared, runs)
+        taken = {run.name for _, part, _ in parts for run in part}
         rest = [run for run in runs if run.name not in taken]
         programs = _Programs(first, runs, precision, convolution, scan)
-        parts = list(begun)
         if rest:
             parts += programs.parts(rest, at_once)
-        for number, (path, part, size) in enumerate(parts):
-            checkpoint = _Checkpoint(path or _path(folder, shared, part), {**shared, "runs": [r.name for r in part]})
-            label = f"{first.recipe.name} {first.variant}, "
-            label += _words(part[0]) if len(part) == 1 else f"{len(part)} runs at once"
-            label += f", part {number + 1} of {len(parts)}" if len(parts) > 1 else ""
-            records = checkpoint.records()
-            if records is None:
-                records = _train(programs, checkpoint, part, size, label, progress, folder, kept, precision)
-                checkpoint.finish(records)
-            yield list(zip(part, records, strict=True)), checkpoint.remove
+    for number, (path, part, size) in enumerate(parts):
+        names = [run.name for run in part]
+        checkpoint = _Checkpoint(path or _path(folder, shared, part), {**shared, "runs": names})
+        label = f"{first.recipe.name} {first.variant}, "
+        label += _words(part[0]) if len(part) == 1 else f"{len(part)} runs at once"
+        label += f", part {number + 1} of {len(parts)}" if len(parts) > 1 else ""
+        records = checkpoint.records()
+        if records is None:
+            with _policy(precision):
+                made = _train(programs, checkpoint, part, size, label, progress, folder, kept, precision)
+            checkpoint.finish(made)
+            records = dict(zip(names, made, strict=True))
+        yield [(run, records[run.name]) for run in part], checkpoint.remove
 
 
 # ---------------------------------------------------------------- one part
@@ -539,9 +553,10 @@ class _Programs:
         if len(runs) == 1:
             return 1
         device = jax.devices()[0]
-        each = self._program(self.seeds[:1], 1, 1, "grouped").work_bytes()
+        program = self._program(self.seeds[:1], 1, 1, "grouped")
+        each = program.work_bytes()
         if device.platform == "cpu":
-            return min(len(runs), max(1, _PROCESSOR_BYTES // each))
+            return min(len(runs), max(1, _PROCESSOR_BYTES // each)) if program.narrow else 1
         limit = (device.memory_stats() or {}).get("bytes_limit", 8 * 2**30)
         made = prepare(self.first.recipe, self.first.budget, dict(runs[0].condition))
         of_a_set = sum(part[0].nbytes for part in made if part) * np.dtype(_dtype(self.precision)).itemsize // 4
@@ -558,7 +573,6 @@ class _Program:
 
     def __init__(self, recipe, variant, budget, seeds, size, steps, precision, convolution, scan):
         self.budget, self.size, self.scan, self.dtype = budget, size, scan, _dtype(precision)
-        self.convolution = ("matmul" if size > 1 else "grouped") if convolution == "auto" else convolution
         self._first = {}
         for seed in seeds:
             # Each from its own random state; the last one built is the pattern for all.
@@ -567,6 +581,15 @@ class _Program:
                 [np.asarray(variable.value) for variable in group]
                 for group in (self.trainer.trainable_variables, self.trainer.non_trainable_variables)
             ]
+        self.narrow = all(
+            np.prod(layer.kernel.shape[:-1]) <= _NARROW
+            for layer in self.trainer._flatten_layers(include_self=False)
+            if isinstance(layer, keras.layers.Conv1D | keras.layers.Conv2D)
+        )
+        if convolution == "auto":
+            products = size > 1 or (self.narrow and facts.device()["kind"] == "cpu")
+            convolution = "matmul" if products else "grouped"
+        self.convolution = convolution
         self.optimizer = fit.make_optimizer(budget, steps)
         self.optimizer.build(self.trainer.trainable_variables)
         self._loss = keras.losses.SparseCategoricalCrossentropy()
@@ -662,28 +685,27 @@ class _Program:
         )
         return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
 
-    def cost(self):
-        """The compiler's count of a training step."""
+    def example(self):
+        """The compiled training step, arguments of random data for it, and the seconds that compiling took."""
         import jax
 
-        batch = self.budget.batch_size
-        state = self.start([next(iter(self._first))] * self.size)
-        x = jax.ShapeDtypeStruct((batch, *self.trainer.input_shape[1:]), self.dtype)
-        y = jax.ShapeDtypeStruct((batch,), np.int32)
-        rows = jax.ShapeDtypeStruct((self.size, batch), np.int32)
+        batch, rng = self.budget.batch_size, np.random.default_rng(0)
+        x = rng.normal(size=(batch, *self.trainer.input_shape[1:])).astype(self.dtype)
+        y = rng.integers(self.trainer.output_shape[-1], size=batch).astype(np.int32)
+        rows = np.tile(np.arange(batch, dtype=np.int32), (self.size, 1))
+        arguments = jax.device_put((self.start([next(iter(self._first))] * self.size), (x, y), rows))
         begun = time.perf_counter()
-        compiled = jax.jit(self._mapped("train"), donate_argnums=0).lower(state, (x, y), rows).compile()
-        seconds = time.perf_counter() - begun
-        told, memory = compiled.cost_analysis(), compiled.memory_analysis()
+        compiled = jax.jit(self._mapped("train"), donate_argnums=0).lower(*arguments).compile()
+        return compiled, arguments, time.perf_counter() - begun
+
+    def count(self, compiled):
+        """The compiler's count of a compiled step: operations and bytes of one model, work space of all."""
+        told = compiled.cost_analysis()
         told = told[0] if isinstance(told, list) else told
         return {
             "flops": told["flops"] / self.size,
             "bytes": told["bytes accessed"] / self.size,
-            "memory": int(memory.temp_size_in_bytes),
-            "batch_size": batch,
-            "models": self.size,
-            "convolution": self.convolution,
-            "seconds": round(seconds, 2),
+            "memory": int(compiled.memory_analysis().temp_size_in_bytes),
         }
 
     # How it does it ----------------------------------------------
@@ -807,9 +829,11 @@ class _Checkpoint:
             self.path.unlink(missing_ok=True)
 
     def records(self):
-        """The records, if the part is finished, else None."""
+        """The records by the names of their runs, if the part is finished, else None."""
         told = None if self.path is None else _read(self.path)
-        return None if told is None else told.get("records")
+        if told is None or "records" not in told:
+            return None
+        return dict(zip(told["runs"], told["records"], strict=True))
 
     def load(self, state):
         """Goes back to what is stored; `state` is the one to start from where nothing is."""
@@ -854,10 +878,12 @@ def _begun(folder, shared, runs):
     found, wanted = [], {run.name: run for run in runs}
     for path in sorted((folder / "checkpoints").glob(f"many-{runs[0].recipe.name}-{runs[0].variant}-*.npz")):
         told = _read(path)
-        if told is None or not set(told["runs"]) <= set(wanted):
+        if told is None or {key: told.get(key) for key in shared} != json.loads(json.dumps(shared)):
             continue
-        if {key: told.get(key) for key in shared} == json.loads(json.dumps(shared)):
-            found.append((path, [wanted.pop(name) for name in told["runs"]], told["size"]))
+        names = [name for name in told["runs"] if name in wanted]
+        # What is finished can be handed over run by run; what is not goes on as a whole or not at all.
+        if names and ("records" in told or names == told["runs"]):
+            found.append((path, [wanted.pop(name) for name in names], told["size"]))
     return found
 
 
