@@ -178,7 +178,10 @@ def faults(results):
 
 @pytest.mark.parametrize("backend", run.BACKENDS)
 def test_stored_results_are_whole(backend):
-    results = json.loads((run.RESULTS / f"{backend}.json").read_text(encoding="utf-8"))
+    path = run.RESULTS / f"{backend}.json"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not there yet: `make bench` on a machine at rest makes it")
+    results = json.loads(path.read_text(encoding="utf-8"))
     assert results["backend"] == backend and backend in results["versions"]
     assert faults(results) == []
     list(run.table(results))

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from drsn_lib import recipes
-from drsn_lib.training import facts
+from drsn_lib.training import _interrupts, facts
 from drsn_lib.training.batch_norm import recalibrate_batch_norm
 from drsn_lib.training.preparation import prepare
 
@@ -245,8 +245,8 @@ def run(
         path = None if folder is None else pathlib.Path(folder) / "checkpoints" / f"{run_name(settings, seed)}.npz"
         state = _Checkpoint(path, trainer, {"settings": settings, "seed": seed, "budget": name, "devices": devices})
         started = state.load()
-        with _bar(label, budget.epochs, steps, started, progress) as bar:
-            watch, compiled = _Watch(bar), state.compile
+        with _bar(label, budget.epochs, steps, started, progress) as bar, _interrupts.lasting() as check:
+            watch, compiled = _Watch(bar, check), state.compile
             try:
                 for epoch in range(started, budget.epochs):
                     order = batch_order(seed, epoch, len(x), budget.batch_size).ravel()
@@ -273,9 +273,11 @@ def run(
                         )
                     state.add(told, time.perf_counter() - begun, compiled + watch.compile)
                     state.save(epoch + 1)
+                    check()
             except KeyboardInterrupt:
                 raise Stopped(
-                    f"{label} stopped in epoch {state.epoch + 1} of {budget.epochs}. " + state.how_to_go_on()
+                    f"{label} stopped in epoch {min(state.epoch + 1, budget.epochs)} of {budget.epochs}. "
+                    + state.how_to_go_on()
                 ) from None
         weights = [np.asarray(one) for one in network.get_weights()]
         states = [keras.ops.convert_to_numpy(v) for v in _random_states(trainer)]
@@ -287,7 +289,9 @@ def run(
         for variable, value in zip(_random_states(trainer), states, strict=True):
             variable.assign(value)
     try:
-        told = judge(trainer, network, made, budget, seed)
+        with _interrupts.lasting() as check:
+            told = judge(trainer, network, made, budget, seed)
+            check()
     except KeyboardInterrupt:
         raise Stopped(f"{label} was stopped while it was measured. {state.how_to_go_on()}") from None
     record = {
@@ -498,11 +502,11 @@ class _Checkpoint:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Moves the bar batch by batch, and tells the first call's tracing and compiling from training."""
+    """Moves the bar batch by batch, lets Ctrl-C through, and tells the first call's compiling from training."""
 
-    def __init__(self, bar):
+    def __init__(self, bar, check):
         super().__init__()
-        self.bar, self._first, self._others = bar, None, []
+        self.bar, self.check, self._first, self._others = bar, check, None, []
 
     @property
     def compile(self):
@@ -514,6 +518,7 @@ class _Watch(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.update(batch + 1 - self._done)
+        self.check()
         now = time.perf_counter()
         if self._first is None:
             self._first = now - self._last

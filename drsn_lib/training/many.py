@@ -25,8 +25,8 @@ __all__ = ["cost", "run_many", "stream_many"]
 
 _PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float64": "float64"}
 _CONVOLUTIONS = ("auto", "grouped", "matmul")
-# On processors, as measured by benchmarks/many_at_once.py: more of a step than this gains nothing by being mapped, and
-# convolutions of more inputs than this (kernel size times channels) are faster as what they are.
+# As measured on processors with benchmarks/many_at_once.py: steps that keep more than this for their gradient gain
+# nothing by being mapped, and convolutions of more inputs than this (kernel size times channels) nothing as products.
 _PROCESSOR_BYTES = 64 * 2**20
 _NARROW = 100
 _SECONDS_BETWEEN_CHECKPOINTS = 10.0
@@ -76,8 +76,9 @@ def run_many(
         precision: `"float32"`; `"bfloat16"`, which halves what a step moves (weights, statistics and the
             classifier stay in float32; the record's settings say it); or `"float64"`, for comparisons, where JAX has
             `jax_enable_x64`. On a GPU, products in float32 are rounded as `jax_default_matmul_precision` says.
-        at_once: Integer, how many runs are trained at once; None takes as many as fit on a GPU, and on a
-            processor as many as its caches bear. What does not fit follows afterwards.
+        at_once: Integer, how many runs are trained at once, the others following afterwards. None takes as many
+            as fit on a GPU, on a processor as many as its caches bear, and one where convolutions are so wide that
+            a network keeps a device busy alone (the CIFAR-10 ones).
         convolution: `"grouped"`, Keras' convolution, which JAX maps to one with groups; `"matmul"`, a batched
             matrix product of shifted slices; `"auto"`, the product where more than one run is trained at once,
             and on a processor where channels are few.
@@ -287,6 +288,7 @@ def _trained(runs, folder, progress, keep_weights, precision, at_once, convoluti
         "precision": precision,
         "convolution": convolution,
         "scan": scan,
+        "keep_weights": keep_weights if isinstance(keep_weights, bool) else sorted(map(int, keep_weights)),
         "backend": "jax",
         "device": facts.device()["name"],
         "versions": facts.versions(),
@@ -335,8 +337,8 @@ def _train(programs, checkpoint, part, size, label, progress, folder, kept, prec
             while checkpoint.epoch < budget.epochs:
                 begun = time.perf_counter()
                 orders = {
-                    run.seed: fit.batch_order(run.seed, checkpoint.epoch, data.count("train"), budget.batch_size)
-                    for run in filled
+                    seed: fit.batch_order(seed, checkpoint.epoch, data.count("train"), budget.batch_size)
+                    for seed in {run.seed for run in filled}
                 }
                 rows = np.stack([data.start("train", run) + orders[run.seed] for run in filled], axis=1)
                 whole = False
@@ -359,6 +361,13 @@ def _train(programs, checkpoint, part, size, label, progress, folder, kept, prec
             ) from None
     _warn_of_divergence(part, checkpoint.history["loss"])
     made = []
+    where = {
+        "device": {**facts.device(), "count": 1},
+        "backend": keras.backend.backend(),
+        "versions": facts.versions(),
+        "commit": facts.commit(),
+        "date": facts.now(),
+    }
     for place, (run, results) in enumerate(zip(part, measured, strict=True)):
         settings = run.settings | ({} if precision == "float32" else {"precision": precision})
         record = {
@@ -368,11 +377,7 @@ def _train(programs, checkpoint, part, size, label, progress, folder, kept, prec
             "seed": run.seed,
             "budget": run.budget_name,
             "condition": dict(run.condition),
-            "device": {**facts.device(), "count": 1},
-            "backend": keras.backend.backend(),
-            "versions": facts.versions(),
-            "commit": facts.commit(),
-            "date": facts.now(),
+            **where,
             "settings": settings,
             "digest": recipes.digest(settings),
             "parameters": fit.count_parameters(program.network),
@@ -419,10 +424,8 @@ def _judge(program, state, data, part, filled):
     measured = [{"moving": {"accuracy": one["accuracy"]}} for one in moving]
     count = batch * min(fit._RECALIBRATION_BATCHES, data.count("train") // batch)
     samples = {
-        run.seed: np.random.default_rng((run.seed, 1_000_000))
-        .permutation(data.count("train"))[:count]
-        .reshape(-1, batch)
-        for run in filled
+        seed: np.random.default_rng((seed, 1_000_000)).permutation(data.count("train"))[:count].reshape(-1, batch)
+        for seed in {run.seed for run in filled}
     }
     rows = np.stack([data.start("train", run) + samples[run.seed] for run in filled], axis=1)
     state = program.recalibrate(state, data, rows)
@@ -555,8 +558,10 @@ class _Programs:
         device = jax.devices()[0]
         program = self._program(self.seeds[:1], 1, 1, "grouped")
         each = program.work_bytes()
+        if not program.narrow:
+            return 1
         if device.platform == "cpu":
-            return min(len(runs), max(1, _PROCESSOR_BYTES // each)) if program.narrow else 1
+            return min(len(runs), max(1, _PROCESSOR_BYTES // each))
         limit = (device.memory_stats() or {}).get("bytes_limit", 8 * 2**30)
         made = prepare(self.first.recipe, self.first.budget, dict(runs[0].condition))
         of_a_set = sum(part[0].nbytes for part in made if part) * np.dtype(_dtype(self.precision)).itemsize // 4
@@ -917,8 +922,8 @@ def _needs_jax():
     if backend != "jax":
         raise ValueError(
             "Many runs are trained at once on Keras' JAX backend only. Set KERAS_BACKEND=jax in the environment before "
-            "Keras is first imported (`python -m pip install jax` if need be), or train one after the other with "
-            f"`training.run`. Received: backend {backend!r}"
+            "Keras is first imported (on the command line: --backend jax; `python -m pip install jax` installs it), or "
+            f"train one after the other with `training.run`. Received: backend {backend!r}"
         )
 
 
