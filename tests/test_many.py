@@ -199,8 +199,13 @@ CASES = {
     ),
     "augmented signals": (
         "vibration-snr",
-        "drsn-cs",
-        dataclasses.replace(NESTEROV, augment=(("RandomRoll", ()), ("RandomSign", ())), validation=0.0),
+        "resnet",
+        dataclasses.replace(
+            NESTEROV,
+            augment=(("RandomRoll", ()), ("RandomSign", ())),
+            validation=0.0,
+            network=(("input_shape", (256, 1)), *SMALL),
+        ),
         [PINK],
     ),
 }

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from drsn_lib import recipes
-from drsn_lib.training import _convolution, facts, fit
+from drsn_lib.training import _convolution, _interrupts, facts, fit
 from drsn_lib.training.preparation import prepare
 
 __all__ = ["cost", "run_many", "stream_many"]
@@ -329,7 +329,7 @@ def _train(programs, checkpoint, part, size, label, progress, folder, kept, prec
     program = programs.program(size, steps)
     state = checkpoint.load(program.start([run.seed for run in filled]))
     whole, stored = True, time.monotonic()
-    with fit._bar(label, budget.epochs, steps, checkpoint.epoch, progress) as bar:
+    with fit._bar(label, budget.epochs, steps, checkpoint.epoch, progress) as bar, _interrupts.lasting() as check:
         try:
             bar.set_postfix_str("compiling")
             checkpoint.compile += program.compile(data, state, steps)
@@ -351,7 +351,9 @@ def _train(programs, checkpoint, part, size, label, progress, folder, kept, prec
                 if checkpoint.epoch == 1 or last or time.monotonic() - stored > _SECONDS_BETWEEN_CHECKPOINTS:
                     checkpoint.save(state)
                     stored = time.monotonic()
+                check()
             state, measured = _judge(program, state, data, part, filled)
+            check()
         except KeyboardInterrupt:
             if whole and 0 < checkpoint.epoch < budget.epochs:
                 checkpoint.save(state)
