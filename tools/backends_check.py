@@ -2,6 +2,7 @@
 
     python tools/backends_check.py                          # all three (`make test-backends`)
     python tools/backends_check.py --backend jax            # one; given twice, two and what they exchange
+    python tools/backends_check.py --after-make-test        # TensorFlow's tests have just passed: only its exchange
     python tools/backends_check.py tests/test_ops.py        # some of the tests, and no exchange
     python tools/backends_check.py --pytest="-x --pdb"      # more words for pytest
 
@@ -135,8 +136,8 @@ def choice(tests):
     return [*tests, *(["-k", " and ".join(parts)] if parts else [])]
 
 
-def jobs_for(backends, paths, folder, words):
-    """The processes to run, the longest first as far as they may."""
+def jobs_for(backends, paths, folder, words, tested=()):
+    """The processes to run, the longest first as far as they may; backends that were `tested` only exchange."""
     # Not the options of pyproject.toml: they are for the notebooks, and need a plugin that is not everywhere.
     pytest = ["-m", "pytest", "-o", "addopts=", "--strict-markers", "-q", "-ra", "-p", "no:cacheprovider", *words]
     tests = choice({name: "" for name in paths} or {name: k for name, k in TESTS.items() if (ROOT / name).exists()})
@@ -151,7 +152,8 @@ def jobs_for(backends, paths, folder, words):
         for backend in order:
             add(backend, "writing models", [str(ROOT / "tests" / "exchange.py"), str(folder)])
     for backend in order:
-        add(backend, "tests", [*pytest, *tests])
+        if backend not in tested:
+            add(backend, "tests", [*pytest, *tests])
     if not paths and len(order) > 1:
         for backend in order:
             where = {"DRSN_EXCHANGE": str(folder), "JAX_ENABLE_X64": "0"}  # as JAX runs by default
@@ -215,7 +217,8 @@ def table(jobs, versions, missing):
         if own:
             exchanged = counts["exchange"].get("passed", 0) if "exchange" in counts else "-"
             failed = sum(count.get(word, 0) for count in counts.values() for word in ("failed", "error"))
-            numbers = (counts["tests"].get("passed", 0), failed, counts["tests"].get("skipped", 0), exchanged)
+            tests = [counts["tests"].get(word, 0) if "tests" in counts else "-" for word in ("passed", "skipped")]
+            numbers = (tests[0], failed, tests[1], exchanged)
             rows.append((name, versions[backend], *numbers, f"{sum(job.seconds for job in own):.0f}"))
         elif backend in missing:
             rows.append((name, "NOT RUN", *5 * ("-",)))
@@ -246,6 +249,7 @@ def main(arguments=None):
     parser.add_argument("paths", nargs="*", help="files of tests (default: all that every backend must pass)")
     parser.add_argument("--backend", action="append", choices=NAMES, help="this one alone (may be repeated)")
     parser.add_argument("--pytest", default="", metavar="WORDS", help="more words for pytest")
+    parser.add_argument("--after-make-test", action="store_true", help="leave out TensorFlow's tests, just run")
     options = parser.parse_args(arguments)
     asked = [name for name in NAMES if name in (options.backend or NAMES)]
     status, backends = make_environment(asked)
@@ -276,7 +280,9 @@ def main(arguments=None):
         folder = Path(name)
         exchange = folder / "exchange"
         exchange.mkdir()
-        jobs = jobs_for(backends, options.paths, exchange, shlex.split(options.pytest))
+        jobs = jobs_for(
+            backends, options.paths, exchange, shlex.split(options.pytest), options.after_make_test * ("tensorflow",)
+        )
         try:
             run_all(jobs, folder, min(cores, 3))
         except KeyboardInterrupt:

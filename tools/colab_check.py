@@ -3,14 +3,22 @@
     python tools/colab_check.py                        # every notebook (`make colab`)
     python tools/colab_check.py notebooks/NAME.ipynb
     python tools/colab_check.py --newest               # the newest versions instead of Colab's (the weekly run)
+    python tools/colab_check.py --slow-machine         # as on an older processor: one core each, AVX2 alone
 
 The environment (.venv-colab, Python 3.13 where there is one) is made from requirements/colab.txt and kept. The
 wheel is built from the working tree and installed without its dependencies, as the bootstrap cell does it.
+
+Trained numbers differ between processors, and Colab's are not ours. With `--slow-machine` every notebook runs on
+one core with AVX2 alone, so that its claims are seen to hold with other versions and on another processor at
+once; as many notebooks run side by side as there are cores.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
+import queue
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -134,16 +142,21 @@ def check_wheel_contents(wheel):
             raise SystemExit(f"{wheel.name} lacks {needed}")
 
 
-def run_alone(python, notebook, folder):
-    """Run a copy of a notebook in an empty folder; return (seconds, fault or None, number of code cells)."""
+def run_alone(python, notebook, folder, core=None):
+    """Run a copy of a notebook in an empty folder; return (seconds, fault or None, number of code cells).
+
+    Where a core is named, the notebook gets that one alone, and of its instructions those of an older processor.
+    """
     place = Path(folder) / notebook.stem
     place.mkdir()
     copy = place / notebook.name
     copy.write_bytes(notebook.read_bytes())
     start = time.monotonic()
-    done = subprocess.run(
-        [python, "-c", RUN_NOTEBOOK, copy.name], cwd=place, env=isolated(), capture_output=True, text=True
-    )
+    command, environment = [python, "-c", RUN_NOTEBOOK, copy.name], isolated()
+    if core is not None:
+        command = ["taskset", "-c", str(core), *command]
+        environment["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
     seconds = time.monotonic() - start
     try:
         answer = json.loads(done.stdout.strip().splitlines()[-1])
@@ -154,11 +167,33 @@ def run_alone(python, notebook, folder):
     return seconds, None, answer["cells"]
 
 
+def run_side_by_side(python, notebooks, folder, slow):
+    """Run the notebooks, and yield each with what came of it as it ends."""
+    cores = sorted(os.sched_getaffinity(0)) if slow and shutil.which("taskset") else [None]
+    if slow and cores == [None]:
+        print("taskset is not to be had here: the notebooks run on all cores, one after another.", flush=True)
+    free = queue.SimpleQueue()
+    for core in cores:
+        free.put(core)
+
+    def on_a_free_core(notebook):
+        core = free.get()
+        try:
+            return notebook, run_alone(python, notebook, folder, core)
+        finally:
+            free.put(core)
+
+    with concurrent.futures.ThreadPoolExecutor(len(cores)) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(on_a_free_core, one) for one in notebooks]):
+            yield future.result()
+
+
 def main(arguments=None):
     """Make the environment, install the wheel and run the notebooks."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("paths", nargs="*", help="notebooks (default: all)")
     parser.add_argument("--newest", action="store_true", help="the newest versions instead of Colab's")
+    parser.add_argument("--slow-machine", action="store_true", help="each on one core of an older processor")
     options = parser.parse_args(arguments)
     notebooks = execute_notebooks.find_notebooks(options.paths)
     venv = ROOT / (".venv-newest" if options.newest else ".venv-colab")
@@ -175,8 +210,7 @@ def main(arguments=None):
         check_wheel_contents(wheel)
         run([python, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", wheel])
         print(run([python, "-c", IMPORT_CHECK, json.dumps(package_data())], cwd=folder), flush=True)
-        for notebook in notebooks:
-            seconds, fault, cells = run_alone(python, notebook, folder)
+        for notebook, (seconds, fault, cells) in run_side_by_side(python, notebooks, folder, options.slow_machine):
             name = execute_notebooks.name_of(notebook)
             print(f"{name}: {f'{cells} code cells' if fault is None else 'FAILED'}, {seconds:.0f} s", flush=True)
             if fault is not None:
