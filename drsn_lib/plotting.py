@@ -22,11 +22,15 @@ __all__ = [
     "VARIANT_COLORS",
     "VARIANT_NAMES",
     "basis_panels",
+    "best_guesses",
     "channel_ranges",
+    "companion_rows",
     "company_spread",
+    "depth_curves",
     "energy_concentration",
     "error_against_threshold",
     "gain_against_threshold",
+    "gate_bars",
     "heat_tables",
     "image_row",
     "learning_curves",
@@ -34,17 +38,23 @@ __all__ = [
     "map_rows",
     "noise_maxima",
     "noise_response",
+    "noise_sweep",
+    "path_lengths",
     "proximal_costs",
     "record_table",
     "risk_curves",
     "score_ladder",
     "seed_scores",
+    "shared_thresholds",
     "shrinkage_histograms",
     "signal_panels",
     "snr_curves",
     "squeeze_statistics",
+    "start_runs",
     "threshold_functions",
     "unit_diagrams",
+    "unit_orders",
+    "unit_profiles",
     "use_style",
     "variant_scores",
     "zero_shares",
@@ -627,8 +637,8 @@ def _unit_diagram(axis, title, color, boxes, labels, node):
             axis.text(gate + 0.14, 3.1, label, ha="left", va="center", fontsize=8.5, color=color)
 
 
-def map_rows(rows, signed=True, columns=8):
-    """Draws feature maps in rows, each row on its own scale.
+def map_rows(rows, signed=True, columns=8, common=False):
+    """Draws feature maps in rows, each row on its own scale or all on one.
 
     Example:
 
@@ -640,6 +650,7 @@ def map_rows(rows, signed=True, columns=8):
             maps than `columns` go on in a further line.
         signed: Whether zero is white, positive red and negative blue; otherwise black to white from 0 to 1.
         columns: Integer, maps a line.
+        common: Whether all rows share one scale.
 
     Returns:
         A Matplotlib figure.
@@ -650,6 +661,8 @@ def map_rows(rows, signed=True, columns=8):
         top = max(np.abs(one).max() for one in maps) or 1.0
         for start in range(0, len(maps), columns):
             lines.append((name if start == 0 else "", maps[start : start + columns], top))
+    if common:
+        lines = [(name, maps, max(top for *_, top in lines)) for name, maps, _ in lines]
     size = (8.4, 8.3 / columns * len(lines) + 0.1)
     figure, axes = plt.subplots(len(lines), columns, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0.02, hspace=0.02)
@@ -1362,4 +1375,423 @@ def _with_source(figure, records, source):
         width = int(13.5 * figure.get_figwidth())
         words = textwrap.fill(provenance(records), width)
         figure.supxlabel(words, x=0.005, ha="left", fontsize=8, color="#5a5a5a")
+    return figure
+
+
+# --- Residual networks ----------------------------------------------------------------------------
+
+# From shallow to deep: darker, with another mark.
+_DEPTH_LOOKS = (("#7fb8de", "o"), ("#2f7fbf", "s"), ("#0b4f8a", "^"), ("#06203d", "D"))
+_DESIGN_LOOKS = ((COLORS["vermillion"], "-"), (COLORS["orange"], (0, (5, 1.5))), (COLORS["gray"], (0, (1, 1.5))))
+_DESIGN_LOOKS += ((COLORS["blue"], "-"), (COLORS["green"], (0, (6, 1.5, 1, 1.5))))
+
+
+def depth_curves(curves, label="training loss"):
+    """Draws how networks of several depths train: one panel a kind of network, one color a depth.
+
+    Example:
+
+    >>> falling = np.exp(-np.linspace(0, 3, 10)) * np.ones((2, 1))
+    >>> figure = depth_curves({"convnet": {2: falling, 8: 2 * falling}, "resnet": {2: falling, 8: falling}})
+    >>> len(figure.axes)
+    2
+
+    Args:
+        curves: Dictionary from variant to a dictionary from number of units to array of shape
+            `(seeds, epochs)`.
+        label: String, what the curves are.
+
+    Returns:
+        A Matplotlib figure; a thick line is the mean over seeds, a thin one a seed. The vertical axis is
+        logarithmic.
+    """
+    figure, axes = plt.subplots(1, len(curves), figsize=(7.2, 3.6), sharey=True, squeeze=False)
+    for axis, (name, by_depth) in zip(axes[0], curves.items(), strict=True):
+        for (units, rows), (color, mark) in zip(by_depth.items(), _DEPTH_LOOKS, strict=False):
+            rows = np.asarray(rows)
+            epochs = np.arange(1, rows.shape[1] + 1)
+            axis.plot(epochs, rows.T, color=color, linewidth=0.9, alpha=0.6)
+            every = max(1, len(epochs) // 6)
+            axis.plot(epochs, rows.mean(0), color=color, marker=mark, markersize=5, markevery=every, label=f"{units}")
+        axis.set_yscale("log")
+        axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.text(0.5, 1.02, VARIANT_NAMES.get(name, name), transform=axis.transAxes, ha="center", va="bottom")
+    axes[0, 0].set_ylabel(label)
+    axes[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, title="units", loc="outside right center")
+    return figure
+
+
+def unit_profiles(panels, logarithmic=True, guide=None, label="unit"):
+    """Draws quantities along a stack of units, for several designs of the unit.
+
+    Example:
+
+    >>> growing = 2.0 ** np.arange(9) * np.ones((3, 1))
+    >>> designs = {"one design": growing, "another": np.ones((3, 9))}
+    >>> figure = unit_profiles({"signal": designs}, guide={"signal": ("theory", growing[0])})
+
+    Args:
+        panels: Dictionary from axis label to a dictionary from design to array of shape `(seeds, places)`.
+        logarithmic: Whether the vertical axes are logarithmic.
+        guide: Dictionary from axis label to `(name, array)`, a thin black line of one value a place.
+        label: String, the label of the horizontal axis.
+
+    Returns:
+        A Matplotlib figure; the line is the median over seeds, the band holds all of them.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.7), squeeze=False)
+    for axis, (name, designs) in zip(axes[0], panels.items(), strict=True):
+        for (design, rows), (color, dashes) in zip(designs.items(), _DESIGN_LOOKS, strict=False):
+            rows = np.asarray(rows)
+            places = np.arange(rows.shape[1])
+            axis.fill_between(places, rows.min(0), rows.max(0), color=color, alpha=0.18, linewidth=0)
+            axis.plot(places, np.median(rows, axis=0), color=color, linestyle=dashes, label=design)
+        if name in (guide or {}):
+            words, values = guide[name]
+            axis.plot(np.arange(len(values)), values, color=COLORS["black"], linewidth=1.1, linestyle=":", label=words)
+        axis.set_xlabel(label)
+        axis.set_ylabel(name)
+        if logarithmic:
+            axis.set_yscale("log")
+    found = {}
+    for axis in axes[0]:
+        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
+            found.setdefault(name, handle)
+    figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=2, handlelength=2.8)
+    return figure
+
+
+def path_lengths(shares):
+    """Draws shares of paths through a residual network by the number of branches that they pass.
+
+    Example:
+
+    >>> figure = path_lengths({"of the paths": [0.25, 0.5, 0.25], "of the gradient": [0.6, 0.3, 0.1]})
+
+    Args:
+        shares: Dictionary from label to array of shares, one for each number of branches from 0 on.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axis = plt.subplots(figsize=(7.2, 3.2))
+    width = 0.8 / len(shares)
+    looks = ((COLORS["gray"], ""), (COLORS["blue"], "//"), (COLORS["orange"], ".."))
+    for k, ((name, values), (color, hatch)) in enumerate(zip(shares.items(), looks, strict=False)):
+        spots = np.arange(len(values)) + width * (k - (len(shares) - 1) / 2)
+        axis.bar(spots, 100 * np.asarray(values), width, color=color, hatch=hatch, edgecolor="white", label=name)
+    axis.set_xticks(np.arange(len(values)))
+    axis.set_xlabel("branches passed")
+    axis.set_ylabel("share, percent")
+    axis.grid(axis="x", visible=False)
+    axis.legend()
+    return figure
+
+
+def unit_orders(orders):
+    """Draws residual units that differ in the order of their layers, side by side.
+
+    Example:
+
+    >>> figure = unit_orders({"pre-activation": (["BN", "ReLU", "Conv"], []), "original": (["Conv", "BN"], ["ReLU"])})
+
+    Args:
+        orders: Dictionary from name to `(branch, behind)`: the names of the layers in the branch, and of those
+            behind the addition.
+
+    Returns:
+        A Matplotlib figure; what is a ReLU is in color.
+    """
+    figure, axes = plt.subplots(1, len(orders), figsize=(7.2, 5.4), squeeze=False)
+    line = {"color": COLORS["black"], "linewidth": 1.3, "solid_capstyle": "butt"}
+    trunk, bypass, step = 2.3, 0.55, 1.12
+    longest = max(len(branch) for branch, _ in orders.values())
+    foot = 9.2 - step * (longest + 1.2)  # where the additions stand
+    for axis, (name, (branch, behind)) in zip(axes[0], orders.items(), strict=True):
+        axis.set(xlim=(0, 4), ylim=(foot - 2.6, 10.8))
+        axis.axis("off")
+
+        def arrow(start, end, axis=axis):
+            style = {"arrowstyle": "-|>,head_length=0.35,head_width=0.18", "shrinkA": 0, "shrinkB": 0}
+            axis.annotate("", end, start, arrowprops={**style, "color": COLORS["black"], "linewidth": 1.3})
+
+        def box(y, text, axis=axis):
+            ink, face = ("white", COLORS["vermillion"]) if text == "ReLU" else (COLORS["black"], "#f0f0f0")
+            look = {"boxstyle": "round,pad=0,rounding_size=0.16", "facecolor": face, "linewidth": 1.2}
+            edge = COLORS["vermillion"] if text == "ReLU" else COLORS["black"]
+            axis.add_patch(FancyBboxPatch((trunk - 0.85, y - 0.34), 1.7, 0.68, edgecolor=edge, **look))
+            axis.text(trunk, y, text, ha="center", va="center", fontsize=10, color=ink)
+
+        axis.text(2.0, 10.75, name, ha="center", va="top", fontsize=11, fontweight="bold")
+        axis.text(trunk, 9.75, "$x$", ha="center", va="center", fontsize=12)
+        places = 9.2 - step * (np.arange(len(branch)) + 1)
+        arrow((trunk, 9.45), (trunk, places[0] + 0.36))
+        for place, text in zip(places, branch, strict=True):
+            box(place, text)
+        for place in places[:-1]:
+            arrow((trunk, place - 0.34), (trunk, place - step + 0.36))
+        axis.plot([trunk, bypass, bypass], [9.1, 9.1, foot], **line)
+        arrow((bypass, foot), (trunk - 0.27, foot))
+        arrow((trunk, places[-1] - 0.34), (trunk, foot + 0.28))
+        axis.text(trunk + 0.15, (places[-1] - 0.34 + foot + 0.28) / 2, "$u$", ha="left", va="center", fontsize=12)
+        axis.add_patch(plt.Circle((trunk, foot), 0.27, facecolor="white", edgecolor=COLORS["black"], linewidth=1.3))
+        axis.text(trunk, foot - 0.02, "+", ha="center", va="center", fontsize=12)
+        last = foot - 0.27
+        for text in behind:
+            arrow((trunk, last), (trunk, last - 0.42))
+            box(last - 0.78, text)
+            last -= 1.12
+        arrow((trunk, last), (trunk, foot - 2.05))
+        axis.text(trunk, foot - 2.35, "$y$", ha="center", va="center", fontsize=12)
+    return figure
+
+
+# --- Why networks meet noise ----------------------------------------------------------------------
+
+
+def companion_rows(rows, position=None, label="sample", limits=(-0.6, 1.6)):
+    """Draws an image and a signal side by side, one line for each noise level; all lines on the same scales.
+
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> rows = {"clean": (rng.random((28, 28)), np.sin(np.arange(500) / 9))}
+    >>> figure = companion_rows(rows)
+    >>> len(figure.axes)
+    2
+
+    Args:
+        rows: Dictionary from label to `(image, signal)`.
+        position: Array for the signals' horizontal axis; sample numbers if None.
+        label: String, the label of that axis.
+        limits: The image values shown as black and as white.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(
+        len(rows), 2, figsize=(7.6, 0.5 + 1.5 * len(rows)), width_ratios=(1, 3.8), sharex="col", squeeze=False
+    )
+    top = 1.05 * max(np.abs(signal).max() for _, signal in rows.values())
+    for (left, right), (name, (image, signal)) in zip(axes, rows.items(), strict=True):
+        left.imshow(image, vmin=limits[0], vmax=limits[1], cmap="gray", interpolation="nearest")
+        left.set(xticks=[], yticks=[])
+        left.set_ylabel(name, fontsize=11)
+        left.grid(False)
+        left.spines[:].set_visible(False)
+        right.plot(np.arange(len(signal)) if position is None else position, signal, color=COLORS["blue"], linewidth=1)
+        right.set_ylim(-top, top)
+        right.margins(x=0.01)
+    axes[-1, 1].set_xlabel(label)
+    return figure
+
+
+def noise_sweep(panels, levels, chance=None, trained_at=None, label="test accuracy"):
+    """Draws accuracy against noise level, a panel for each kind of noise: mean and range over random seeds.
+
+    Example:
+
+    >>> scores = {"clean digits": np.array([[0.3, 0.8, 0.9], [0.2, 0.7, 0.9]])}
+    >>> figure = noise_sweep({"tested with noise": scores}, levels=[-5, 5, np.inf], chance=0.1)
+    >>> figure.axes[0].get_xticklabels()[-1].get_text()
+    'clean'
+
+    Args:
+        panels: Dictionary from a panel's label to a dictionary from training to array of shape
+            `(seeds, levels)`.
+        levels: Sequence of signal-to-noise ratios in dB; `inf` is shown as "clean".
+        chance: Float, the score of guessing, drawn as a dashed line; None for none.
+        trained_at: Float, a level to mark by a vertical line, or None.
+        label: String, what the scores are.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    looks = [
+        (COLORS["black"], "-", "o"),
+        (COLORS["blue"], (0, (5, 1.5)), "s"),
+        (COLORS["vermillion"], (0, (1, 1.2)), "^"),
+        (COLORS["green"], (0, (6, 1.5, 1, 1.5)), "D"),
+    ]
+    names = ["clean" if np.isinf(level) else f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in levels]
+    figure, axes = plt.subplots(1, len(panels), figsize=(max(4.6, 3.9 * len(panels)), 3.9), sharey=True, squeeze=False)
+    at = np.arange(len(levels))
+    for axis, (panel, trainings) in zip(axes[0], panels.items(), strict=True):
+        if trained_at is not None:
+            axis.axvline(list(levels).index(trained_at), color="#c8c8c8", linewidth=5, zorder=0)
+        for (name, scores), (color, dashes, mark) in zip(trainings.items(), looks, strict=False):
+            scores = np.asarray(scores)
+            axis.fill_between(at, scores.min(0), scores.max(0), color=color, alpha=0.18, linewidth=0)
+            axis.plot(at, scores.mean(0), color=color, linestyle=dashes, marker=mark, markersize=5, label=name)
+        if chance is not None:
+            axis.axhline(chance, color=COLORS["gray"], linestyle="--", linewidth=1.2)
+            axis.annotate("guessing", (at[-1], chance), (0, 3), textcoords="offset points", fontsize=9, ha="right")
+        axis.set_xticks(at, names)
+        axis.set_xlabel("SNR of the test images, dB")
+        axis.set_ylim(0, 1)
+        axis.text(0.5, 1.02, panel, transform=axis.transAxes, ha="center", va="bottom")
+    axes[0, 0].set_ylabel(label)
+    handles, words = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, words, loc="outside upper center", ncols=len(handles), handlelength=2.6, title="trained on")
+    return figure
+
+
+def best_guesses(values, curves):
+    """Draws the best guess of a clean value from a noisy one, beside the guess that trusts the noisy value.
+
+    Example:
+
+    >>> values = np.linspace(-4, 4, 17)
+    >>> shrunk = np.sign(values) * np.maximum(np.abs(values) - 1, 0)
+    >>> figure = best_guesses(values, {"pixels": np.maximum(shrunk, 0), "first maps": np.stack([shrunk, 0.9 * shrunk])})
+    >>> len(figure.axes)
+    1
+
+    Args:
+        values: Array of noisy values.
+        curves: Dictionary from label to array of guesses, of shape `(values,)`, or `(seeds, values)` to draw
+            their mean and range.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    looks = [
+        (COLORS["black"], (0, (1, 1.2)), "o"),
+        (COLORS["blue"], (0, (5, 1.5)), "s"),
+        (COLORS["vermillion"], "-", "^"),
+    ]
+    figure, axis = plt.subplots(figsize=(6.6, 4.2))
+    axis.plot(values, values, color=COLORS["gray"], linestyle=(0, (1, 1.5)), linewidth=1.4)
+    axis.annotate(
+        "trust it",
+        (values[-1], values[-1]),
+        (-6, -2),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+        color="#5a5a5a",
+    )
+    for (name, guesses), (color, dashes, mark) in zip(curves.items(), looks, strict=False):
+        guesses = np.atleast_2d(guesses)
+        axis.fill_between(values, guesses.min(0), guesses.max(0), color=color, alpha=0.18, linewidth=0)
+        axis.plot(values, guesses.mean(0), color=color, linestyle=dashes, marker=mark, markersize=5, label=name)
+    axis.axhline(0, color=COLORS["gray"], linewidth=0.8, zorder=0)
+    axis.set_xlabel("noisy value, in units of the mean magnitude")
+    axis.set_ylabel("best guess of the clean value")
+    axis.legend(loc="upper left", handlelength=2.6)
+    return figure
+
+
+# --- Squeeze and excitation, the shrinkage units --------------------------------------------------
+
+
+def gate_bars(gates, images, marked=()):
+    """Draws the gates of a few samples as bars, a row for each sample beside its image.
+
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> gates = {"sample A": rng.random(16), "sample B": rng.random(16)}
+    >>> figure = gate_bars(gates, rng.random((2, 28, 28)), marked=(3, 8))
+
+    Args:
+        gates: Dictionary from label to array of shape `(channels,)`, each between 0 and 1.
+        images: Array of shape `(len(gates), height, width)`.
+        marked: Sequence of at most two channels to be drawn in color.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    looks = [(COLORS["vermillion"], "first channel"), (COLORS["blue"], "second channel")]
+    figure, axes = plt.subplots(len(gates), 2, figsize=(7.2, 0.5 + 1.75 * len(gates)), width_ratios=[1, 3.6], squeeze=False)
+    for (left, right), (name, values), image in zip(axes, gates.items(), images, strict=True):
+        left.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        left.set(xticks=[], yticks=[])
+        left.set_xlabel(name, fontsize=10)
+        left.grid(False)
+        left.spines[:].set_visible(False)
+        bars = right.bar(np.arange(len(values)), values, width=0.8, color="#bdbdbd")
+        for channel, (color, _) in zip(marked, looks, strict=False):
+            bars[channel].set_color(color)
+        right.set(ylim=(0, 1), ylabel="gate $g$", xticks=np.arange(len(values)))
+        right.grid(axis="x", visible=False)
+    axes[-1, 1].set_xlabel("channel")
+    if len(marked):
+        handles = [plt.Rectangle((0, 0), 1, 1, color=color, label=label) for color, label in looks[: len(marked)]]
+        figure.legend(handles=handles, loc="outside upper right", ncols=2, fontsize=9)
+    return figure
+
+
+def shared_thresholds(panels):
+    """Draws one threshold against the channels that share it, a panel for each sample.
+
+    Example:
+
+    >>> u = np.abs(np.random.default_rng(0).normal(size=(196, 16))) * np.linspace(0.2, 2, 16)
+    >>> figure = shared_thresholds({"a sample": (u.mean(axis=0), u.max(axis=0), 0.5 * u.mean())})
+
+    Args:
+        panels: Dictionary from label to `(means, peaks, threshold)`: two arrays of shape `(channels,)`, the mean
+            and the largest magnitude of each channel, and a float.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(len(panels), 1, figsize=(7.2, 0.6 + 2.0 * len(panels)), sharex=True, squeeze=False)
+    for axis, (name, (means, peaks, threshold)) in zip(axes[:, 0], panels.items(), strict=True):
+        at = np.arange(len(means))
+        axis.vlines(at, means, peaks, color=COLORS["blue"], linewidth=1.4, label="up to the largest $|u|$")
+        axis.bar(at, means, width=0.8, color=COLORS["sky"], label="mean magnitude $m$")
+        axis.axhline(threshold, color=COLORS["black"], linestyle=(0, (5, 1.5)), linewidth=1.4, label=r"shared $\tau$")
+        axis.text(0.995, 1.0, name, transform=axis.transAxes, ha="right", va="bottom", fontsize=10)
+        axis.set(ylim=(0, None), xticks=at, ylabel="$|u|$")
+        axis.grid(axis="x", visible=False)
+    axes[-1, 0].set_xlabel("channel")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def start_runs(losses, scores):
+    """Draws the loss epoch by epoch and the final score of every run, for two or more ways to start.
+
+    Example:
+
+    >>> rng = np.random.default_rng(0)
+    >>> losses = {start: 2 / np.arange(1, 11) + rng.random((10, 10)) for start in (0.5, 0.018)}
+    >>> figure = start_runs(losses, {start: 0.8 + 0.1 * rng.random(10) for start in losses})
+
+    Args:
+        losses: Dictionary from start to array of shape `(seeds, epochs)`.
+        scores: Dictionary from start to array of shape `(seeds,)`, in the same order of the seeds.
+
+    Returns:
+        A Matplotlib figure; thin lines are seeds, thick ones medians over the seeds. At the right the two runs of
+        a seed are joined; a bar is the mean, a diamond the median.
+    """
+    looks = [(COLORS["vermillion"], "-"), (COLORS["blue"], (0, (5, 1.5))), (COLORS["green"], (0, (6, 1.5, 1, 1.5)))]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.6), width_ratios=[1.35, 1])
+    for (start, curves), (color, dashes) in zip(losses.items(), looks, strict=False):
+        epochs = np.arange(1, curves.shape[1] + 1)
+        left.plot(epochs, curves.T, color=color, linewidth=0.7, alpha=0.4)
+        left.plot(epochs, np.median(curves, axis=0), color=color, linestyle=dashes, label=rf"start at $\alpha$ = {start}")
+    left.set(xlabel="epoch", ylabel="training loss", xlim=(1, None), ylim=(0, None))
+    left.legend(loc="upper right", handlelength=2.6)
+    columns = np.arange(len(scores))
+    right.plot(columns, np.array(list(scores.values())), color="#b8b8b8", linewidth=1.0, zorder=1)
+    for column, (values, (color, _)) in enumerate(zip(scores.values(), looks, strict=False)):
+        right.plot(np.full(len(values), column), values, "o", color=color, markersize=5.5, alpha=0.8)
+        side = column + (-0.24 if column == 0 else 0.24)
+        right.plot([side - 0.1, side + 0.1], [np.mean(values)] * 2, color=color, linewidth=2.5)
+        right.plot(side, np.median(values), "D", color="white", markeredgecolor=color, markersize=6.5)
+    right.set_xticks(columns, [rf"$\alpha$ = {start}" for start in scores])
+    right.set(xlim=(-0.5, len(scores) - 0.5), ylabel="test accuracy")
+    right.grid(axis="x", visible=False)
+    handles = [
+        plt.Line2D([], [], color=COLORS["gray"], linewidth=2.5, label="mean"),
+        plt.Line2D([], [], color="white", marker="D", markeredgecolor=COLORS["gray"], markersize=6.5, label="median"),
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2, fontsize=9)
     return figure

@@ -47,6 +47,8 @@ TENSORFLOW_ALONE = {
     "tests/test_command_line.py": "it starts processes; what they do on a backend is tested by test_fit.py",
     "tests/test_recipes.py": "recipes are plain data; the layers and optimizers that they name are tested elsewhere",
 }
+# JAX compiles most and takes longest: these files are a process of their own there, about half of its time.
+APART_ON_JAX = ("tests/test_many.py", "tests/test_fit.py")
 EXCHANGE = "tests/test_exchange.py"
 
 VARIABLES = {
@@ -140,7 +142,7 @@ def jobs_for(backends, paths, folder, words, tested=()):
     """The processes to run, the longest first as far as they may; backends that were `tested` only exchange."""
     # Not the options of pyproject.toml: they are for the notebooks, and need a plugin that is not everywhere.
     pytest = ["-m", "pytest", "-o", "addopts=", "--strict-markers", "-q", "-ra", "-p", "no:cacheprovider", *words]
-    tests = choice({name: "" for name in paths} or {name: k for name, k in TESTS.items() if (ROOT / name).exists()})
+    tests = {name: "" for name in paths} or TESTS
     order = [name for name in ("jax", "tensorflow", "torch") if name in backends]
     jobs = []
 
@@ -153,7 +155,11 @@ def jobs_for(backends, paths, folder, words, tested=()):
             add(backend, "writing models", [str(ROOT / "tests" / "exchange.py"), str(folder)])
     for backend in order:
         if backend not in tested:
-            add(backend, "tests", [*pytest, *tests])
+            apart = [name for name in tests if backend == "jax" and name in APART_ON_JAX]
+            rest = [name for name in tests if name not in apart]
+            for number, names in enumerate(filter(None, (apart, rest))):
+                kind = f"tests{', the others' if number else ''}"
+                add(backend, kind, [*pytest, *choice({name: tests[name] for name in names})])
     if not paths and len(order) > 1:
         for backend in order:
             where = {"DRSN_EXCHANGE": str(folder), "JAX_ENABLE_X64": "0"}  # as JAX runs by default
@@ -213,12 +219,14 @@ def table(jobs, versions, missing):
     rows = [("backend", "version", "passed", "failed", "skipped", "exchanged", "seconds")]
     for backend, name in NAMES.items():
         own = [job for job in jobs if job.backend == backend]
-        counts = {job.kind: job.counts for job in own}
         if own:
-            exchanged = counts["exchange"].get("passed", 0) if "exchange" in counts else "-"
-            failed = sum(count.get(word, 0) for count in counts.values() for word in ("failed", "error"))
-            tests = [counts["tests"].get(word, 0) if "tests" in counts else "-" for word in ("passed", "skipped")]
-            numbers = (tests[0], failed, tests[1], exchanged)
+
+            def total(kind, *words, own=own):
+                found = [job.counts.get(word, 0) for job in own for word in words if job.kind.startswith(kind)]
+                return sum(found) if found else "-"
+
+            failed = total("", "failed", "error")
+            numbers = (total("tests", "passed"), failed, total("tests", "skipped"), total("exchange", "passed"))
             rows.append((name, versions[backend], *numbers, f"{sum(job.seconds for job in own):.0f}"))
         elif backend in missing:
             rows.append((name, "NOT RUN", *5 * ("-",)))
