@@ -36,6 +36,7 @@ __all__ = [
     "learning_curves",
     "line_spectra",
     "map_rows",
+    "named_curves",
     "noise_maxima",
     "noise_response",
     "noise_sweep",
@@ -49,6 +50,7 @@ __all__ = [
     "shrinkage_histograms",
     "signal_panels",
     "snr_curves",
+    "split_scores",
     "squeeze_statistics",
     "start_runs",
     "threshold_functions",
@@ -186,7 +188,7 @@ def line_spectra(rows, marks=None, limit=None, unit="Hz"):
         axis.plot(frequency[shown], amplitude[shown], color=COLORS["blue"], linewidth=1.1)
         top = 1.35 * float(np.max(amplitude[shown]))
         for k, (mark, place) in enumerate(sorted(((marks or {}).get(name) or {}).items(), key=lambda pair: pair[1])):
-            axis.axvline(place, color=COLORS["vermillion"], linewidth=1.0, linestyle=(0, (4, 3)))
+            axis.axvline(place, color=COLORS["vermillion"], linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
             left = mark.startswith("\N{MINUS SIGN}")  # a side line's name stands on its own side
             axis.annotate(
                 mark,
@@ -744,7 +746,7 @@ def gain_against_threshold(gains, gain_errors, fractions, threshold_errors):
     axes[1].text(0.5, 0.06, r"within reach of $\alpha m$", ha="center", fontsize=9)
     axes[0].set_ylabel("error left / noise")
     axes[0].text(0.02, 1.03, "untouched", fontsize=9, color=COLORS["gray"])
-    axes[1].legend(loc="upper right", handlelength=2.4, borderaxespad=0.1)
+    axes[0].legend(loc="upper left", handlelength=2.4, borderaxespad=0.1)
     return figure
 
 
@@ -1383,7 +1385,7 @@ def _with_source(figure, records, source):
 # From shallow to deep: darker, with another mark.
 _DEPTH_LOOKS = (("#7fb8de", "o"), ("#2f7fbf", "s"), ("#0b4f8a", "^"), ("#06203d", "D"))
 _DESIGN_LOOKS = ((COLORS["vermillion"], "-"), (COLORS["orange"], (0, (5, 1.5))), (COLORS["gray"], (0, (1, 1.5))))
-_DESIGN_LOOKS += ((COLORS["blue"], "-"), (COLORS["green"], (0, (6, 1.5, 1, 1.5))))
+_LAST_DESIGN = (COLORS["blue"], "-")
 
 
 def depth_curves(curves, label="training loss"):
@@ -1402,8 +1404,7 @@ def depth_curves(curves, label="training loss"):
         label: String, what the curves are.
 
     Returns:
-        A Matplotlib figure; a thick line is the mean over seeds, a thin one a seed. The vertical axis is
-        logarithmic.
+        A Matplotlib figure; a thick line is the mean over seeds, a thin one a seed.
     """
     figure, axes = plt.subplots(1, len(curves), figsize=(7.2, 3.6), sharey=True, squeeze=False)
     for axis, (name, by_depth) in zip(axes[0], curves.items(), strict=True):
@@ -1413,12 +1414,11 @@ def depth_curves(curves, label="training loss"):
             axis.plot(epochs, rows.T, color=color, linewidth=0.9, alpha=0.6)
             every = max(1, len(epochs) // 6)
             axis.plot(epochs, rows.mean(0), color=color, marker=mark, markersize=5, markevery=every, label=f"{units}")
-        axis.set_yscale("log")
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.text(0.5, 1.02, VARIANT_NAMES.get(name, name), transform=axis.transAxes, ha="center", va="bottom")
     axes[0, 0].set_ylabel(label)
-    axes[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes[0, 0].set_ylim(bottom=0)
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, title="units", loc="outside right center")
     return figure
@@ -1434,7 +1434,8 @@ def unit_profiles(panels, logarithmic=True, guide=None, label="unit"):
     >>> figure = unit_profiles({"signal": designs}, guide={"signal": ("theory", growing[0])})
 
     Args:
-        panels: Dictionary from axis label to a dictionary from design to array of shape `(seeds, places)`.
+        panels: Dictionary from axis label to a dictionary from design to array of shape `(seeds, places)`;
+            at most four designs, the last one stands out.
         logarithmic: Whether the vertical axes are logarithmic.
         guide: Dictionary from axis label to `(name, array)`, a thin black line of one value a place.
         label: String, the label of the horizontal axis.
@@ -1444,11 +1445,13 @@ def unit_profiles(panels, logarithmic=True, guide=None, label="unit"):
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.7), squeeze=False)
     for axis, (name, designs) in zip(axes[0], panels.items(), strict=True):
-        for (design, rows), (color, dashes) in zip(designs.items(), _DESIGN_LOOKS, strict=False):
+        looks = (*_DESIGN_LOOKS[: len(designs) - 1], _LAST_DESIGN)
+        for (design, rows), (color, dashes) in zip(designs.items(), looks, strict=True):
             rows = np.asarray(rows)
             places = np.arange(rows.shape[1])
             axis.fill_between(places, rows.min(0), rows.max(0), color=color, alpha=0.18, linewidth=0)
-            axis.plot(places, np.median(rows, axis=0), color=color, linestyle=dashes, label=design)
+            front = 2 if dashes == "-" else 3  # dashes stay visible on a full line
+            axis.plot(places, np.median(rows, axis=0), color=color, linestyle=dashes, label=design, zorder=front)
         if name in (guide or {}):
             words, values = guide[name]
             axis.plot(np.arange(len(values)), values, color=COLORS["black"], linewidth=1.1, linestyle=":", label=words)
@@ -1706,7 +1709,9 @@ def gate_bars(gates, images, marked=()):
         A Matplotlib figure.
     """
     looks = [(COLORS["vermillion"], "first channel"), (COLORS["blue"], "second channel")]
-    figure, axes = plt.subplots(len(gates), 2, figsize=(7.2, 0.5 + 1.75 * len(gates)), width_ratios=[1, 3.6], squeeze=False)
+    figure, axes = plt.subplots(
+        len(gates), 2, figsize=(7.2, 0.5 + 1.75 * len(gates)), width_ratios=[1, 3.6], squeeze=False
+    )
     for (left, right), (name, values), image in zip(axes, gates.items(), images, strict=True):
         left.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         left.set(xticks=[], yticks=[])
@@ -1776,7 +1781,9 @@ def start_runs(losses, scores):
     for (start, curves), (color, dashes) in zip(losses.items(), looks, strict=False):
         epochs = np.arange(1, curves.shape[1] + 1)
         left.plot(epochs, curves.T, color=color, linewidth=0.7, alpha=0.4)
-        left.plot(epochs, np.median(curves, axis=0), color=color, linestyle=dashes, label=rf"start at $\alpha$ = {start}")
+        left.plot(
+            epochs, np.median(curves, axis=0), color=color, linestyle=dashes, label=rf"start at $\alpha$ = {start}"
+        )
     left.set(xlabel="epoch", ylabel="training loss", xlim=(1, None), ylim=(0, None))
     left.legend(loc="upper right", handlelength=2.6)
     columns = np.arange(len(scores))
@@ -1794,4 +1801,91 @@ def start_runs(losses, scores):
         plt.Line2D([], [], color="white", marker="D", markeredgecolor=COLORS["gray"], markersize=6.5, label="median"),
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=2, fontsize=9)
+    return figure
+
+
+# --- Evaluating honestly --------------------------------------------------------------------------
+
+
+def named_curves(x, curves, xlabel, ylabel, bounds=None, levels=None, base=2, limits=None):
+    """Draws curves over a count on a logarithmic axis, with bounds on them and levels to compare with.
+
+    Example:
+
+    >>> count = np.array([1, 2, 5, 10])
+    >>> figure = named_curves(count, {"best": np.sqrt(np.log(count))}, "candidates", "gain", levels={"limit": 2.0})
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['best', 'limit']
+
+    Args:
+        x: Array of counts, above zero.
+        curves: Dictionary from label to array of values.
+        xlabel: String.
+        ylabel: String.
+        bounds: Dictionary from a curve's label to array of values, drawn dashed in the curve's color; None for
+            none.
+        levels: Dictionary from label to a height, drawn as a dashed line; None for none.
+        base: Float, the base of the axis' ticks; the counts themselves are named if there are at most ten.
+        limits: `(low, high)` of the vertical axis; None for those of the curves, from zero.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axis = plt.subplots(figsize=(7.2, 3.6))
+    colors = [COLORS["blue"], COLORS["vermillion"], COLORS["green"], COLORS["purple"]]
+    for color, mark, (name, values) in zip(colors, "osD^", curves.items(), strict=False):
+        axis.plot(x, values, color=color, marker=mark, markersize=5.5, label=name, clip_on=False, zorder=3)
+        if name in (bounds or {}):
+            axis.plot(x, bounds[name], color=color, linewidth=1.2, linestyle=(0, (4, 3)))
+    for name, height in (levels or {}).items():
+        axis.axhline(height, color=COLORS["black"], linewidth=1.2, linestyle=(0, (4, 3)), label=name)
+    axis.set_xscale("log", base=base)
+    if len(x) <= 10:
+        axis.set_xticks(x, [f"{count:,}" for count in x])
+        axis.minorticks_off()
+    axis.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None) if limits is None else limits)
+    handles, names = axis.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=2 if max(map(len, names)) > 22 else 4)
+    return figure
+
+
+def split_scores(panels, chance, label="test accuracy"):
+    """Draws the scores of classifiers under several ways to split the same data, one dot a split.
+
+    Example:
+
+    >>> scores = {"at random": {"nearest": [0.97, 0.98]}, "by recording": {"nearest": [0.78, 0.84]}}
+    >>> figure = split_scores({"eight states": scores}, chance=[1 / 8])
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['at random', 'by recording']
+
+    Args:
+        panels: Dictionary from a panel's name to a dictionary from way to split to a dictionary from
+            classifier to sequence of scores.
+        chance: Sequence of floats, the score of guessing in each panel.
+        label: String, what the scores are.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.6), sharey=True, squeeze=False)
+    colors, width = [COLORS["blue"], COLORS["vermillion"], COLORS["green"]], 0.34
+    for axis, guess, (title, ways) in zip(axes[0], chance, panels.items(), strict=True):
+        axis.axhline(guess, color=COLORS["black"], linewidth=1.2, linestyle=(0, (4, 3)))
+        for column, found in enumerate(ways.values()):
+            for k, (color, (name, scores)) in enumerate(zip(colors, found.items(), strict=False)):
+                middle = column + width * (k - (len(found) - 1) / 2)
+                spots = middle + np.linspace(-0.11, 0.11, len(scores))
+                axis.plot(spots, scores, "osD"[k], color=color, markersize=4, alpha=0.6, markeredgewidth=0)
+                bar = [middle - 0.14, middle + 0.14]
+                axis.plot(bar, [np.mean(scores)] * 2, color=color, linewidth=3, label=None if column else name)
+        axis.set_xticks(range(len(ways)), list(ways))
+        axis.set_xlim(-0.55, len(ways) - 0.45)
+        axis.text(0.5, 1.02, title, transform=axis.transAxes, ha="center", va="bottom", fontsize=11)
+        axis.grid(axis="x", visible=False)
+    axes[0, 0].set_ylim(0, 1.02)
+    axes[0, 0].set_ylabel(label)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    handles.append(plt.Line2D([], [], color=COLORS["black"], linewidth=1.2, linestyle=(0, (4, 3))))
+    figure.legend(handles, [*names, "guessing"], loc="outside upper center", ncols=len(handles))
     return figure

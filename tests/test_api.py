@@ -412,7 +412,7 @@ def test_a_page_follows_the_chapters_that_use_its_names(monkeypatch):
 
 
 def test_chapters_are_read_for_the_names_that_they_use():
-    assert "notebooks/05_residual_shrinkage_unit" in api_pages.chapters_by_name()["layers.ResidualUnit"]
+    assert "notebooks/05_channel_shared_shrinkage" in api_pages.chapters_by_name()["layers.ResidualUnit"]
 
 
 # ---------------------------------------------------------------- the page that reads a source
