@@ -7,7 +7,14 @@ from browser import settle
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 
-PAGES = ["book/intro.html", "book/notation.html", "book/glossary.html", "book/references.html", "search.html"]
+PAGES = [
+    "book/intro.html",
+    "book/paths.html",
+    "book/notation.html",
+    "book/glossary.html",
+    "book/references.html",
+    "search.html",
+]
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +132,24 @@ def test_source_and_formulas_stand_side_by_side_where_there_is_room(open_page):
     # What is copied is the source, line by line, though each line is a block of its own.
     lines = wide.locator(".source-step-code pre").first.evaluate("code => code.textContent.split('\\n')")
     assert lines[0].startswith("@keras.saving") and lines[1].startswith("class Shrinkage")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no scripts"])
+def test_questions_answer_by_keyboard_and_without_scripts(open_page, book, javascript):
+    chapters = sorted((book / "notebooks").glob("[0-9][0-9]_*.html"))
+    page = open_page(chapters[0].relative_to(book).as_posix(), javascript=javascript)
+    answers = page.locator("details.answer")
+    assert answers.count() >= 9
+    said = answers.nth(0).locator("p").first
+    assert not said.is_visible()
+    answers.nth(0).locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert said.is_visible() and said.inner_text().split(".")[0] in ("Right", "No")
+    page.keyboard.press("Tab")  # on to the next choice
+    page.keyboard.press("Space")
+    assert answers.nth(1).locator("p").first.is_visible()
+    page.keyboard.press("Space")
+    assert not answers.nth(1).locator("p").first.is_visible()
 
 
 def test_dark_charts_are_turned_over_and_pictures_are_not(open_page, book):
