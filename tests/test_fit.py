@@ -257,11 +257,15 @@ def test_a_killed_command_goes_on(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal to send")
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
 def test_ctrl_c_says_how_to_go_on(tmp_path, number):
-    process = command("train", "mnist-noise", "--variant", "resnet", "--budget", "smoke", "--out", tmp_path)
-    wait_for_checkpoint(process, tmp_path)
-    process.send_signal(getattr(signal, number))
-    status, _, err = finished(process)
+    for attempt in range(4):
+        folder = tmp_path / str(attempt)
+        process = command("train", "mnist-noise", "--variant", "resnet", "--budget", "smoke", "--out", folder)
+        wait_for_checkpoint(process, folder)
+        process.send_signal(getattr(signal, number))
+        status, _, err = finished(process)
+        if status != 0:  # else a busy machine let the training end before the signal came
+            break
     assert status == 130 and "Traceback" not in err, err
     assert re.search(r"seed 0 (stopped in epoch \d of 2|was stopped while it was measured)", err), err
-    (path,) = tmp_path.glob("checkpoints/*.npz")
+    (path,) = folder.glob("checkpoints/*.npz")
     assert f"The same command goes on from {path}" in err

@@ -274,13 +274,14 @@ def run(
                     state.add(told, time.perf_counter() - begun, compiled + watch.compile)
                     state.save(epoch + 1)
                     check()
+                weights = [np.asarray(one) for one in network.get_weights()]
+                states = [keras.ops.convert_to_numpy(v) for v in _random_states(trainer)]
+                check()
             except KeyboardInterrupt:
                 raise Stopped(
                     f"{label} stopped in epoch {min(state.epoch + 1, budget.epochs)} of {budget.epochs}. "
                     + state.how_to_go_on()
                 ) from None
-        weights = [np.asarray(one) for one in network.get_weights()]
-        states = [keras.ops.convert_to_numpy(v) for v in _random_states(trainer)]
 
     if devices > 1:
         # A copy outside of what shared the batches: what follows is the same on one device and on many.
