@@ -17,6 +17,9 @@ VARIANTS = {
     "senet-textbook": {"branch": "se-textbook"},
     "drsn-cs": {"branch": "drsn-cs"},
     "drsn-cw": {"branch": "drsn-cw"},
+    "learned-fraction": {"branch": "learned-fraction"},
+    "learned-threshold": {"branch": "learned-threshold"},
+    "fixed-threshold": {"branch": "fixed-threshold"},
 }
 
 # The networks of the papers and of the authors' published code, as arguments of `build`.
@@ -77,7 +80,8 @@ def build(
 
     Args:
         variant: `"convnet"` (no shortcuts), `"resnet"`, `"senet"` (as many parameters as
-            `"drsn-cw"`), `"senet-textbook"`, `"drsn-cs"` or `"drsn-cw"`.
+            `"drsn-cw"`), `"senet-textbook"`, `"drsn-cs"` or `"drsn-cw"`; and without attention
+            `"learned-fraction"`, `"learned-threshold"` or `"fixed-threshold"`.
         input_shape: Tuple, `(length, channels)` for signals or `(height, width, channels)` for images;
             spatial sizes may be None.
         num_classes: Integer.
@@ -209,7 +213,7 @@ def thresholds(model, x, batch_size=256):
     (100, 8)
 
     Args:
-        model: A model made by `build` with `"drsn-cs"` or `"drsn-cw"`.
+        model: A model made by `build` with `"drsn-cs"`, `"drsn-cw"` or a variant of threshold without attention.
         x: Array of inputs, as for `model.predict`.
         batch_size: Integer.
 
@@ -220,7 +224,8 @@ def thresholds(model, x, batch_size=256):
     Raises:
         ValueError: If the model has no shrinkage unit.
     """
-    return _inspect(model, x, batch_size, "thresholds", ("drsn-cs", "drsn-cw"))
+    branches = ("drsn-cs", "drsn-cw", *layers.residual_unit.WITHOUT_ATTENTION)
+    return _inspect(model, x, batch_size, "thresholds", branches)
 
 
 def scales(model, x, batch_size=256):

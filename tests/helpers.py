@@ -141,6 +141,13 @@ def np_thresholds(w, x, scope):
     return alpha * m if scope == "channel" else alpha * m.mean(axis=1, keepdims=True)
 
 
+def np_learned_thresholds(raw, x, relative):
+    """The formula of `LearnedThreshold`."""
+    if relative:
+        return np_sigmoid(raw) * np.abs(x).mean(axis=space(x))
+    return np.broadcast_to(np.log1p(np.exp(raw)), (len(x), x.shape[-1]))
+
+
 def np_conv(x, kernel, bias, stride):
     """Cross-correlation with TensorFlow's "same" padding, in one or two dimensions."""
     spatial, size = x.shape[1:-1], kernel.shape[:-2]

@@ -23,6 +23,9 @@ UNITS = {
         ("drsn-cs", "relu"),
         ("drsn-cw", "relu"),
         ("drsn-cw", "aprelu"),
+        ("learned-fraction", "relu"),
+        ("learned-threshold", "relu"),
+        ("fixed-threshold", "relu"),
         ("plain", "tanh"),
     ]
 }
@@ -35,6 +38,8 @@ CASES = {
     "shrinkage-channel": (lambda dtype="float64": layers.Shrinkage("channel", dtype=dtype), 6),
     "shrinkage-channel-reduced": (lambda dtype="float64": layers.Shrinkage("channel", reduction=4, dtype=dtype), 6),
     "shrinkage-shared": (lambda dtype="float64": layers.Shrinkage("shared", dtype=dtype), 6),
+    "learned-fraction": (lambda dtype="float64": layers.LearnedThreshold(dtype=dtype), 6),
+    "learned-threshold": (lambda dtype="float64": layers.LearnedThreshold(relative=False, dtype=dtype), 6),
     **{
         f"aprelu-{statistic}": (
             lambda dtype="float64", statistic=statistic: layers.APReLU(2, statistic=statistic, dtype=dtype),
@@ -77,6 +82,9 @@ def reference(layer, x):
         return x * helpers.np_over_space(helpers.np_gate(w, m, norm=layer.norm), x)
     if isinstance(layer, layers.Shrinkage):
         return helpers.np_soft(x, helpers.np_over_space(helpers.np_thresholds(w, x, layer.scope), x))
+    if isinstance(layer, layers.LearnedThreshold):
+        thresholds = helpers.np_learned_thresholds(helpers.array(layer.raw), x, layer.relative)
+        return helpers.np_soft(x, helpers.np_over_space(thresholds, x))
     if isinstance(layer, layers.APReLU):
         negative, positive = np.minimum(x, 0), np.maximum(x, 0)
         seen = {"both": [negative, positive], "negative": [negative], "positive": [positive], "mean": [x]}
@@ -208,6 +216,31 @@ def test_thresholds_are_positive_and_below_the_mean_magnitude(scope, rank):
     assert (thresholds > 0).all() and (thresholds < cap).all()
     np.testing.assert_allclose(thresholds, helpers.array(layer.scales(x)) * cap, **helpers.TIGHT)
     np.testing.assert_allclose(thresholds, helpers.np_thresholds(helpers.weights(layer), x, scope), **helpers.TIGHT)
+
+
+@pytest.mark.parametrize("rank", SHAPES)
+def test_learned_thresholds_start_where_they_are_told(rank):
+    x = feature_map(6, rank)
+    magnitude = np.abs(x).mean(axis=helpers.space(x))
+    relative = layers.LearnedThreshold(initial_scale=0.3, dtype="float64")
+    np.testing.assert_allclose(helpers.array(relative.thresholds(x)), 0.3 * magnitude, rtol=1e-6)
+    absolute = layers.LearnedThreshold(relative=False, initial_scale=0.3, dtype="float64")
+    # The mean magnitude of a standard normal variable is sqrt(2 / pi).
+    np.testing.assert_allclose(
+        helpers.array(absolute.thresholds(x)), np.full_like(magnitude, 0.3 * np.sqrt(2 / np.pi)), rtol=1e-6
+    )
+    assert len(absolute.trainable_weights) == 1
+    fixed = layers.LearnedThreshold(relative=False, trainable=False)
+    fixed(x)
+    assert not fixed.trainable_weights and fixed.count_params() == 6
+
+
+def test_a_threshold_without_attention_is_the_same_for_every_sample():
+    x = feature_map(6)
+    x[1] = 5.0 * x[0]
+    for relative, ratio in ((False, 1.0), (True, 5.0)):
+        found = helpers.array(layers.LearnedThreshold(relative, dtype="float64").thresholds(x))
+        np.testing.assert_allclose(found[1], ratio * found[0], **helpers.TIGHT)
 
 
 def test_slopes_and_gates():
@@ -344,6 +377,8 @@ def test_two_layers_of_one_seed_do_not_share_random_numbers_within():
         (lambda: layers.Shrinkage(initial_scale=1.0), "`initial_scale`"),
         (lambda: layers.Shrinkage(initial_scale="half"), "`initial_scale`"),
         (lambda: layers.Shrinkage(bn_momentum=1.5), "`bn_momentum`"),
+        (lambda: layers.LearnedThreshold(relative="yes"), "`relative`"),
+        (lambda: layers.LearnedThreshold(initial_scale=1), "`initial_scale`"),
         (lambda: layers.APReLU(statistic="max"), "`statistic`"),
         (lambda: layers.APReLU(reduction=True), "`reduction`"),
         (lambda: layers.SqueezeExcitation(squeeze="max"), "`squeeze`"),
@@ -364,7 +399,7 @@ def test_wrong_argument_is_named(make, named):
         make()
 
 
-@pytest.mark.parametrize("layer", [layers.Shrinkage, layers.APReLU, layers.SqueezeExcitation])
+@pytest.mark.parametrize("layer", [layers.Shrinkage, layers.LearnedThreshold, layers.APReLU, layers.SqueezeExcitation])
 def test_wrong_input_is_said(layer):
     with pytest.raises(ValueError, match=r"expects a feature map.*Received.*\(4, 6\)"):
         layer()(np.ones((4, 6)))

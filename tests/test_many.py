@@ -37,6 +37,7 @@ NESTEROV = recipes.Budget(
     data=(("recordings", 5), ("windows", 4), ("length", 256), ("shaft_hz", (25.0,)), ("loads", (1.0,))),
     network=(("input_shape", (256, 1)), ("stem", (4, 2)), ("stages", ((4, 1, 4), (8, 1, 4)))),
 )
+ZERO_DB = {"noise": "gaussian", "snr_db": 0.0}
 PINK, CLEAN = {"noise": "pink", "snr_db": -5.0}, {"noise": "none", "snr_db": None}
 
 
@@ -99,6 +100,9 @@ def alike(one, other, loss=1e-5):
     for name in ("loss", "accuracy"):
         np.testing.assert_allclose(one["history"][name], other["history"][name], atol=2e-5)
     assert one["moving"] == other["moving"]
+    for probe, also in zip(one.get("probes", ()), other.get("probes", ()), strict=True):
+        assert (probe["condition"], probe["count"]) == (also["condition"], also["count"])
+        assert probe["accuracy"] == also["accuracy"] and probe["loss"] == pytest.approx(also["loss"], abs=loss)
     for name in ("test", "validation"):
         assert one.get(name, {}).keys() == other.get(name, {}).keys()
         for key, value in one.get(name, {}).items():
@@ -183,6 +187,7 @@ def test_model_convolves_as_before_once_the_context_is_left(shape):
 CASES = {
     "images, adam": ("mnist-noise", "drsn-cw", ADAM, [None]),
     "signals, two data sets, nesterov": ("vibration-snr", "drsn-cw", NESTEROV, [PINK, CLEAN]),
+    "images that are measured in other noise": ("mnist-snr", "learned-fraction", ADAM, [ZERO_DB]),
     "augmented images": (
         "mnist-noise",
         "senet",

@@ -104,18 +104,20 @@ def test_regularizer_momentum_and_logits():
     assert not np.allclose(helpers.array(model(x)).sum(axis=1), 1.0)
 
 
-@pytest.mark.parametrize(("variant", "width"), [("drsn-cw", (4, 6)), ("drsn-cs", (1, 1))])
+@pytest.mark.parametrize(("variant", "width"), [("drsn-cw", (4, 6)), ("drsn-cs", (1, 1)), ("learned-fraction", (4, 6))])
 def test_thresholds_of_a_model(variant, width):
     model = models.build(variant, (20, 1), 3, stem=(4, 1), stages=[(4, 1, 1), (6, 1, 2)])
     x = np.random.default_rng(3).normal(size=(7, 20, 1)).astype("float32")
-    found, alphas = models.thresholds(model, x, batch_size=3), models.scales(model, x)
+    found = models.thresholds(model, x, batch_size=3)
     assert list(found) == ["stage1_unit1", "stage2_unit1"]
     assert [found[name].shape for name in found] == [(7, width[0]), (7, width[1])]
     # The first unit's thresholds once more, through the layers themselves.
     unit = model.get_layer("stage1_unit1")
     u = unit.residual(model.get_layer("stem")(x))
     np.testing.assert_allclose(found["stage1_unit1"], helpers.array(unit.gate.thresholds(u)), rtol=1e-5)
-    np.testing.assert_allclose(alphas["stage1_unit1"], helpers.array(unit.gate.scales(u)), rtol=1e-5)
+    if variant != "learned-fraction":
+        alphas = models.scales(model, x)
+        np.testing.assert_allclose(alphas["stage1_unit1"], helpers.array(unit.gate.scales(u)), rtol=1e-5)
     # And they are those that the unit applies.
     applied = helpers.np_soft(helpers.array(u), found["stage1_unit1"][:, None, :])
     got = helpers.array(unit(model.get_layer("stem")(x)) - model.get_layer("stem")(x))
@@ -123,7 +125,7 @@ def test_thresholds_of_a_model(variant, width):
 
 
 def test_looks_inside_that_are_not_there():
-    with pytest.raises(ValueError, match=r"'drsn-cs', 'drsn-cw' to have thresholds.*'resnet'"):
+    with pytest.raises(ValueError, match=r"'drsn-cs', 'drsn-cw', .* to have thresholds.*'resnet'"):
         models.thresholds(models.build("resnet", (20, 1), 3), np.zeros((1, 20, 1)))
     with pytest.raises(ValueError, match="to have scales"):
         models.scales(models.build("convnet", (20, 1), 3), np.zeros((1, 20, 1)))

@@ -19,7 +19,7 @@ def test_a_recipe_is_plain_data(name):
     recipe = recipes.get(name)
     assert hash(recipe) == hash(dataclasses.replace(recipe))
     assert json.loads(json.dumps(recipe.to_dict())) == recipe.to_dict()
-    assert set(recipe.budget_names) == {"faithful", "modern", "smoke"}
+    assert set(recipe.budget_names) - {"short"} == {"faithful", "modern", "smoke"}
     text = str(recipe)
     flat = " ".join(text.split())
     assert all(word in flat for word in (name, recipe.source, *recipe.variant_names, *recipe.budget_names))
@@ -104,6 +104,51 @@ def test_faithful_settings_are_the_sources():
     ]
     assert (paper.batch_size, paper.momentum, paper.nesterov, paper.l2) == (128, 0.9, False, 1e-4)
     assert len(recipes.get("vibration-snr").conditions) == 3 * 11 + 1
+
+
+def test_mixed_noise_is_another_level_for_every_sample():
+    mixed = {"noise": "mixed", "low_db": -10.0, "high_db": 15.0}
+    clean = training.prepare("mnist-snr", "smoke", {"noise": "none", "snr_db": None})
+    noisy = training.prepare("mnist-snr", "smoke", mixed)
+    for part in ("train", "validation", "test"):
+        before, after = getattr(clean, part), getattr(noisy, part)
+        np.testing.assert_array_equal(before[1], after[1])
+        levels = data.measure_snr(before[0], after[0])
+        assert -10 <= levels.min() < -7 and 12 < levels.max() <= 15
+        # Uniform in decibels: mean 2.5, standard deviation 25 / sqrt(12).
+        assert abs(levels.mean() - 2.5) < 2.5 and abs(levels.std() - 7.2) < 1.2
+    again = training.prepare("mnist-snr", "smoke", mixed)
+    np.testing.assert_array_equal(noisy.train[0], again.train[0])
+
+
+@pytest.mark.parametrize("name", [name for name in recipes.names() if recipes.get(name).probes])
+def test_probes_are_the_test_samples_in_other_noise(name):
+    recipe = recipes.get(name)
+    if recipe.data.source == "cifar10":
+        needs_cached("cifar10.npz", "load_cifar10()")
+    clean = {"noise": "none", "snr_db": None}
+    own = training.prepare(name, "smoke", clean).test
+    found = dict(training.probes(name, "smoke", clean))
+    assert list(found) == list(recipe.probes)
+    for probe, (x, y) in found.items():
+        np.testing.assert_array_equal(y, own[1])
+        level = dict(probe)["snr_db"]
+        if level is None:
+            np.testing.assert_array_equal(x, own[0])
+        else:
+            np.testing.assert_allclose(data.measure_snr(own[0], x), level, atol=1e-3)
+    # The network's own test samples are among them, to the bit.
+    condition = dict(recipe.conditions[1])
+    own = training.prepare(name, "smoke", condition).test
+    same = dict(training.probes(name, "smoke", condition))[recipe.condition(condition)]
+    np.testing.assert_array_equal(same[0], own[0])
+
+
+def test_probes_are_no_part_of_the_settings():
+    recipe = recipes.get("mnist-snr")
+    fewer = dataclasses.replace(recipe, probes=recipe.probes[:1])
+    condition = recipe.conditions[0]
+    assert fewer.settings("resnet", "modern", condition) == recipe.settings("resnet", "modern", condition)
 
 
 def test_settings_and_their_digest():

@@ -219,6 +219,10 @@ WRONG = [
     ("validation.accuracy", 1.5, "from 0 to 1"),
     ("validation.confusion", [[1]], "left out"),
     ("moving.accuracy", 2, "from 0 to 1"),
+    ("probes", [], "a list that is not empty"),
+    ("probes", [{"accuracy": 0.5, "loss": 1.0, "count": 9}], "`probes[0].condition`"),
+    ("probes", [{"condition": {}, "accuracy": 5, "loss": 1.0, "count": 9}], "`probes[0].accuracy`"),
+    ("probes", [{"condition": {"noise": []}, "accuracy": 0.5, "loss": 1, "count": 9}], "`probes[0].condition.noise`"),
     ("weights", "/weights/a.npz", "a relative path"),
     ("weights", "../a.npz", "a relative path"),
     ("weights", "weights/../a.npz", "a relative path"),
@@ -632,6 +636,29 @@ def test_a_row_holds_what_the_record_says(tmp_path):
     assert (vibration["train_loss"], vibration["train_accuracy"]) == (0.7, 0.9)
     assert np.isnan(mnist["train_loss"]) and mnist["epochs"] == 3
     assert np.isnan(mnist["validation_accuracy"]) and np.isnan(mnist["snr_db"]) and mnist["commit"] is None
+
+
+def test_a_table_of_probes(tmp_path):
+    condition = {"noise": "gaussian", "snr_db": 0.0}
+    clean, noisy = {"noise": "none", "snr_db": None}, {"noise": "gaussian", "snr_db": -5.0}
+    probes = [
+        {"condition": clean, "accuracy": 0.9, "loss": 0.3, "count": 200},
+        {"condition": noisy, "accuracy": 0.4, "loss": None, "count": 200},
+    ]
+    made = [
+        make(recipe="mnist-snr", condition=condition, seed=seed, probes=probes, variant=variant)
+        for seed in (0, 1)
+        for variant in ("resnet", "drsn-cw")
+    ]
+    for record in made:
+        records.append(tmp_path, record)
+    table = records.probe_table([*records.load_records("mnist-snr", folder=tmp_path), make()])
+    assert len(table) == 8 and set(table["trained_snr_db"]) == {0.0} and set(table["trained_noise"]) == {"gaussian"}
+    assert set(table["test_count"]) == {200} and table["snr_db"].isna().sum() == 4
+    found = records.summary(table, by=("variant", "snr_db"))
+    assert found["mean"].tolist() == [0.4, 0.9, 0.4, 0.9] and set(found["n"]) == {2}
+    assert records.paired(table[table["snr_db"] == -5], "drsn-cw", "resnet").mean == 0.0
+    assert len(records.probe_table([make()])) == 0
 
 
 def test_filters(tmp_path):

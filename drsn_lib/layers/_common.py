@@ -83,6 +83,15 @@ def logit(p):
     return math.log(p / (1.0 - p))
 
 
+def inspected(layer, x):
+    """Makes `x` fit for a look from outside `call`: a tensor of the compute type, the layer's weights made."""
+    x = ops.cast(ops.convert_to_tensor(x), layer.compute_dtype)
+    if not layer.built:
+        layer.build(tuple(x.shape))
+        layer.built = True
+    return x
+
+
 class GateLayer(keras.layers.Layer):
     """Base of the layers with a small network that ends in a sigmoid, one gate a channel or a sample.
 
@@ -154,12 +163,7 @@ class GateLayer(keras.layers.Layer):
         return layer
 
     def _inspected(self, x):
-        """Makes `x` fit for a look from outside `call`: a tensor of the compute type, weights made."""
-        x = ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
-        if not self.built:
-            self.build(tuple(x.shape))
-            self.built = True
-        return x
+        return inspected(self, x)
 
     def compute_output_shape(self, input_shape):
         """The shape of the input."""

@@ -6,10 +6,17 @@ from keras import ops
 from drsn_lib.layers import _common
 from drsn_lib.layers.aprelu import APReLU
 from drsn_lib.layers.identity_shortcut import IdentityShortcut
+from drsn_lib.layers.learned_threshold import LearnedThreshold
 from drsn_lib.layers.shrinkage import Shrinkage
 from drsn_lib.layers.squeeze_excitation import SqueezeExcitation
 
-BRANCHES = ("plain", "se", "se-textbook", "drsn-cs", "drsn-cw")
+# The units that shrink without attention, for comparisons: what `LearnedThreshold` is asked for.
+WITHOUT_ATTENTION = {
+    "learned-fraction": {"relative": True},
+    "learned-threshold": {"relative": False},
+    "fixed-threshold": {"relative": False, "trainable": False},
+}
+BRANCHES = ("plain", "se", "se-textbook", "drsn-cs", "drsn-cw", *WITHOUT_ATTENTION)
 _SHORTCUTS = ("identity", "projection", None)
 
 
@@ -33,7 +40,9 @@ class ResidualUnit(keras.layers.Layer):
         strides: Integer, the stride of the first convolution and of the shortcut.
         branch: What happens to `u`: `"plain"`, nothing (ResNet); `"drsn-cw"` and `"drsn-cs"`,
             `Shrinkage` a channel or shared; `"se"`, the same small network as `"drsn-cw"`
-            multiplying instead of thresholding; `"se-textbook"`, the block of Hu et al.
+            multiplying instead of thresholding; `"se-textbook"`, the block of Hu et al. Without
+            attention, as controls: `"learned-fraction"`, `LearnedThreshold` relative to the sample;
+            `"learned-threshold"`, the same for all samples; `"fixed-threshold"`, that one not trained.
         activation: `"relu"`, `"aprelu"`, any Keras activation name, a layer whose configuration is
             to be used at each place, or a function of no arguments that returns such a layer.
         shortcut: `"identity"`, without weights; `"projection"`, a 1 x 1 convolution where shapes
@@ -156,6 +165,9 @@ class ResidualUnit(keras.layers.Layer):
             if self.branch == "plain":
                 return None
             options = {"initial_scale": self.initial_scale, "name": "gate", "dtype": self.dtype_policy, **shared}
+            if self.branch in WITHOUT_ATTENTION:
+                options = {key: options[key] for key in ("initial_scale", "name", "dtype")}
+                return made(LearnedThreshold(**WITHOUT_ATTENTION[self.branch], **options), outer)
             options["kernel_initializer"] = self.kernel_initializer
             reduction = self.reduction or (16 if self.branch == "se-textbook" else 1)
             if self.branch == "se":
@@ -232,11 +244,15 @@ class ResidualUnit(keras.layers.Layer):
         Raises:
             ValueError: If the unit's branch has no threshold.
         """
-        if not self.branch.startswith("drsn"):
+        u = self.residual(x, training)
+        if isinstance(self.gate, LearnedThreshold):
+            return self.gate.thresholds(u)
+        if not isinstance(self.gate, Shrinkage):
             raise ValueError(
-                f"Only units of branch 'drsn-cs' or 'drsn-cw' have thresholds. This unit is of branch {self.branch!r}."
+                "Only units of branch 'drsn-cs' or 'drsn-cw', or with a learned or fixed threshold, have thresholds. "
+                f"This unit is of branch {self.branch!r}."
             )
-        return self.gate.thresholds(self.residual(x, training), training)
+        return self.gate.thresholds(u, training)
 
     def _inspected(self, x):
         x = ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
@@ -257,7 +273,7 @@ class ResidualUnit(keras.layers.Layer):
         """Adds the branch to the shortcut."""
         u = self._residual(x, training)
         if self.gate is not None:
-            u = self.gate(u, training=training)
+            u = self.gate(u) if isinstance(self.gate, LearnedThreshold) else self.gate(u, training=training)
         return u if self.shortcut_layer is None else u + self.shortcut_layer(x)
 
     def compute_output_shape(self, input_shape):

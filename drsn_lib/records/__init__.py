@@ -17,6 +17,7 @@ from drsn_lib.records.store import (
     load,
     load_records,
     merge,
+    probe_table,
     read_file,
     to_table,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "merge",
     "missing",
     "paired",
+    "probe_table",
     "provenance",
     "read_file",
     "run_key",

@@ -86,8 +86,9 @@ def validate(record):
     (`"total"`, `"trainable"`), `"seconds"` (`"train"`, `"compile"`, and `"together"`, how many runs were trained
     at once in these seconds), `"history"` (lists with one number an epoch), `"test"` (`"accuracy"`, `"loss"`,
     `"count"`, perhaps `"confusion"`: rows are true classes), `"weights"` (a path beside the file of records,
-    or null), and perhaps `"validation"` and `"moving"` (the same weights before batch normalization was
-    recalibrated). A loss that was no finite number is null.
+    or null), and perhaps `"validation"`, `"moving"` (the same weights before batch normalization was
+    recalibrated) and `"probes"` (a list of `"condition"`, `"accuracy"`, `"loss"`, `"count"`: the same network on
+    the test samples in other noise). A loss that was no finite number is null.
 
     Example:
 
@@ -114,7 +115,7 @@ def validate(record):
         f"{SCHEMA}" + (" (it was written by a newer drsn_lib: update this one)" if newer else ""),
         version,
     )
-    _fields(record, "", _FIELDS, ("validation", "moving"))
+    _fields(record, "", _FIELDS, ("validation", "moving", "probes"))
     for name in ("recipe", "variant", "budget"):
         _text(record[name], name, _NAME, "a name of small letters, digits and single `-`, `_` or `.` between them")
     _number(record["seed"], "seed", 0, whole=True)
@@ -136,6 +137,8 @@ def validate(record):
     if "moving" in record:
         _fields(record["moving"], "moving", ("accuracy",))
         _number(record["moving"]["accuracy"], "moving.accuracy", 0, 1)
+    if "probes" in record:
+        _probes(record["probes"])
     if record["weights"] is not None:
         said = "null, or a relative path with `/` that ends in .npz and never leaves its folder"
         _text(record["weights"], "weights", r"[A-Za-z0-9][\w.=+-]*(/[A-Za-z0-9][\w.=+-]*)*\.npz", said)
@@ -176,10 +179,19 @@ def plain(value):
 # ---------------------------------------------------------------- the fields
 
 
-def _condition(condition):
-    _expect(isinstance(condition, dict), "condition", "a dictionary, {} where the recipe has no conditions", condition)
+def _probes(probes):
+    _expect(isinstance(probes, list) and probes, "probes", "a list that is not empty", probes)
+    for number, one in enumerate(probes):
+        where = f"probes[{number}]"
+        _fields(one, where, ("condition", "accuracy", "loss", "count"))
+        _condition(one["condition"], f"{where}.condition")
+        _scores({key: value for key, value in one.items() if key != "condition"}, where)
+
+
+def _condition(condition, place="condition"):
+    _expect(isinstance(condition, dict), place, "a dictionary, {} where the recipe has no conditions", condition)
     for key, value in condition.items():
-        where = f"condition.{key}"
+        where = f"{place}.{key}"
         _expect(isinstance(key, str) and key.isidentifier(), where, "named by an identifier", key)
         _expect(key not in COLUMNS, where, "named unlike any column of a table of records", key)
         if isinstance(value, str):

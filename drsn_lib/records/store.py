@@ -23,6 +23,7 @@ __all__ = [
     "load",
     "load_records",
     "merge",
+    "probe_table",
     "read_file",
     "to_table",
 ]
@@ -36,6 +37,9 @@ VARIANT_ORDER = (
     "resnet",
     "senet-textbook",
     "senet",
+    "fixed-threshold",
+    "learned-threshold",
+    "learned-fraction",
     "drsn-cs",
     "drsn-cw",
     "relu",
@@ -347,6 +351,34 @@ def to_table(records):
     # Of objects first: so None stays None in texts, whatever pandas makes of texts.
     table = pd.DataFrame(rows, columns=[*columns[:behind], *conditions, *columns[behind:]], dtype=object)
     return table.astype({**COLUMNS, **{name: _type(table[name]) for name in conditions}})
+
+
+def probe_table(records):
+    """Makes a table of what trained networks did in other noise than their own, one run and probe a row.
+
+    The columns are those of `to_table`, so that all that takes such a table takes this one: `noise`, `snr_db`
+    and the test's numbers are the probe's, and what the run was trained under stands as `trained_noise`,
+    `trained_snr_db` and so on. Runs without probes are left out.
+
+    Example:
+
+    >>> table = probe_table(load_records("mnist-snr", variant="drsn-cw"))
+    >>> {"test_accuracy", "variant"} <= set(table.columns)
+    True
+
+    Args:
+        records: List of dictionaries; see `validate`.
+
+    Returns:
+        A `pandas.DataFrame`.
+    """
+    rows = []
+    for record in records:
+        trained = {f"trained_{key}": value for key, value in record["condition"].items()}
+        for probe in record.get("probes", ()):
+            test = {key: probe[key] for key in ("accuracy", "loss", "count")}
+            rows.append({**record, "condition": {**trained, **probe["condition"]}, "test": test})
+    return to_table(rows)
 
 
 def _row(record):

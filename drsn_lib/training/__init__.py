@@ -4,7 +4,8 @@ from drsn_lib.training.batch_norm import recalibrate_batch_norm
 from drsn_lib.training.callbacks import ProgressBar
 from drsn_lib.training.fit import Stopped, build_model, build_trainer, learning_rate, run
 from drsn_lib.training.many import run_many
-from drsn_lib.training.preparation import Prepared, prepare
+from drsn_lib.training.preparation import Prepared, prepare, probes
+from drsn_lib.training.reinitialize import reinitialize
 from drsn_lib.training.study import study
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "build_trainer",
     "learning_rate",
     "prepare",
+    "probes",
     "recalibrate_batch_norm",
+    "reinitialize",
     "run",
     "run_many",
     "study",

@@ -15,7 +15,7 @@ import numpy as np
 from drsn_lib import recipes
 from drsn_lib.training import _interrupts, facts
 from drsn_lib.training.batch_norm import recalibrate_batch_norm
-from drsn_lib.training.preparation import prepare
+from drsn_lib.training.preparation import prepare, probes
 
 __all__ = ["Stopped", "build_model", "build_trainer", "learning_rate", "run"]
 
@@ -293,6 +293,8 @@ def run(
         with _interrupts.lasting() as check:
             told = judge(trainer, network, made, budget, seed)
             check()
+            told |= probe(network, recipe, budget, condition)
+            check()
     except KeyboardInterrupt:
         raise Stopped(f"{label} was stopped while it was measured. {state.how_to_go_on()}") from None
     record = {
@@ -361,6 +363,16 @@ def judge(trainer, network, made, budget, seed):
     return told
 
 
+def probe(network, recipe, budget, condition):
+    """Measures a trained network under every noise that its recipe asks for besides its own.
+
+    Returns:
+        Dictionary with the record's `"probes"`; empty where the recipe has none.
+    """
+    found = [{"condition": dict(one), **evaluate(network, *part)} for one, part in probes(recipe, budget, condition)]
+    return {"probes": found} if found else {}
+
+
 def evaluate(network, x, y, confusion=False):
     """Accuracy and cross-entropy of a network in inference mode, on any backend in the same way."""
     if keras.backend.backend() == "tensorflow":
@@ -406,6 +418,8 @@ def _said(condition):
     if not condition:
         return []
     noise = condition.get("noise")
+    if noise == "mixed":
+        return [f"mixed {condition['low_db']:g} to {condition['high_db']:g} dB"]
     return ["no noise"] if noise == "none" else [f"{noise} {condition['snr_db']:g} dB"]
 
 

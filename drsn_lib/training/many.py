@@ -392,8 +392,10 @@ def _train(programs, checkpoint, part, size, label, progress, folder, kept, prec
             **results,
             "weights": None,
         }
-        if kept(run.seed):
+        if run.recipe.probes or kept(run.seed):
             program.assign(state, place)
+        record |= fit.probe(program.network, run.recipe, budget, run.condition)
+        if kept(run.seed):
             record["weights"] = fit.store_weights(program.network, folder, record)
         made.append(record)
     return made

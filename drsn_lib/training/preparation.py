@@ -7,7 +7,7 @@ import numpy as np
 
 from drsn_lib import data, recipes
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "probes"]
 
 
 class Prepared(NamedTuple):
@@ -59,20 +59,53 @@ def prepare(recipe, budget="modern", condition=None):
     """
     recipe = recipes.get(recipe)
     budget = recipe.budget(budget)
-    options = dict(recipe.data.options) | dict(budget.data)
-    return _prepared(
-        recipe.data,
-        tuple(sorted(options.items())),
-        recipe.condition(condition),
-        budget.validation,
-        budget.train,
-        budget.test,
-        budget.full,
-    )
+    return _prepared(recipe.data, _arguments(recipe, budget), recipe.condition(condition))[0]
+
+
+def probes(recipe, budget="modern", condition=None):
+    """Makes the test samples of a recipe anew under each noise that its networks are measured in besides their own.
+
+    Each is prepared as the test samples of `prepare` are, by what the training samples of `condition` say (their
+    mean, where it is subtracted); only the noise is another.
+
+    Example:
+
+    >>> made = {dict(one)["snr_db"]: x.shape for one, (x, _) in probes("mnist-snr", "smoke", {"noise": "none"})}
+    >>> made[-10.0]
+    (200, 28, 28, 1)
+
+    Args:
+        recipe: Name of a recipe, or a `recipes.Recipe`.
+        budget: Name of a budget of it, or a `recipes.Budget`.
+        condition: Dictionary, the one of the recipe's conditions that was trained under; None where there is one.
+
+    Returns:
+        Iterator of `(probe, (inputs, labels))`, a probe being a tuple of `(name, value)` as a condition is.
+
+    Raises:
+        ValueError: If the recipe has no such budget or condition.
+        DataNotAvailable: If a data set can neither be found nor downloaded.
+    """
+    recipe = recipes.get(recipe)
+    arguments = _arguments(recipe, recipe.budget(budget))
+    condition = recipe.condition(condition)
+    for probe in recipe.probes:
+        _, mean = _prepared(recipe.data, arguments, condition)
+        _, _, x, y, _ = _clean(recipe.data, *arguments)
+        x = _noisy(x, recipe.data, probe, 4)
+        x = _standardized(x) if recipe.data.standardize else x
+        yield probe, (x if mean is None else x - mean, y)
+
+
+def _arguments(recipe, budget):
+    """What a budget says of the data, for functions that remember what they made."""
+    options = tuple(sorted((dict(recipe.data.options) | dict(budget.data)).items()))
+    return options, budget.validation, budget.train, budget.test, budget.full
 
 
 @functools.lru_cache(maxsize=1)
-def _prepared(what, options, condition, validation, train, test, full):
+def _clean(what, options, validation, train, test, full):
+    """The samples before their noise, and which of those for training are held out."""
     load = {"mnist": _images, "cifar10": _images, "vibration": _vibration, "cwru": _cwru}[what.source]
     (x, y), (x_test, y_test), groups = load(what, dict(options), full)
     rng = np.random.default_rng(what.seed + 1)
@@ -80,16 +113,21 @@ def _prepared(what, options, condition, validation, train, test, full):
     x, y, groups = x[keep], y[keep], groups[keep]
     keep = _first(rng, len(x_test), test)
     x_test, y_test = x_test[keep], y_test[keep]
+    held = _held_out(rng, groups, validation)
+    return x, y, x_test, y_test, held
+
+
+@functools.lru_cache(maxsize=1)
+def _prepared(what, arguments, condition):
+    """What `prepare` gives, and the mean that was subtracted."""
+    x, y, x_test, y_test, held = _clean(what, *arguments)
     if what.uniform:
         noise = np.random.default_rng(what.seed + 2)
         x, x_test = (one + noise.random(one.shape, np.float32) * np.float32(what.uniform) for one in (x, x_test))
-    noise, snr_db = dict(condition).get("noise", "none"), dict(condition).get("snr_db")
-    if noise != "none":
-        x = data.add_noise(x, snr_db, kind=noise, seed=what.seed + 3)
-        x_test = data.add_noise(x_test, snr_db, kind=noise, seed=what.seed + 4)
+    x, x_test = _noisy(x, what, condition, 3), _noisy(x_test, what, condition, 4)
     if what.standardize:
         x, x_test = _standardized(x), _standardized(x_test)
-    held = _held_out(rng, groups, validation)
+    mean = None
     if what.center is not None:
         axes = tuple(range(x.ndim - 1)) if what.center == "channel" else None
         mean = x[~held].mean(axis=axes, dtype=np.float64).astype(np.float32)
@@ -98,7 +136,20 @@ def _prepared(what, options, condition, validation, train, test, full):
     for part in parts:
         for array in part or ():
             array.flags.writeable = False
-    return Prepared(*parts)
+    return Prepared(*parts), mean
+
+
+def _noisy(x, what, condition, place):
+    """Samples with the noise of a condition, drawn from the recipe's seed and a number of their own."""
+    condition = dict(condition)
+    kind, level = condition.get("noise", "none"), condition.get("snr_db")
+    if kind == "none":
+        return x
+    if kind == "mixed":
+        # A level of its own for every sample.
+        levels = np.random.default_rng((what.seed, place))
+        kind, level = "gaussian", levels.uniform(condition["low_db"], condition["high_db"], len(x))
+    return data.add_noise(x, level, kind=kind, seed=what.seed + place)
 
 
 def _first(rng, count, wanted):
