@@ -12,7 +12,7 @@ export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help environment book open test test-backends notebooks lab lint lock colab check check-book robust bench pictures clean distclean
+.PHONY: help environment book open test test-backends notebooks lab lint lock colab check check-book robust reproduce bench pictures clean distclean
 
 help: ## List the targets
 	@echo "make book PYTHON=python3.12   names the Python; VENV=FOLDER another environment (a conda one, say)"
@@ -61,6 +61,9 @@ robust: environment ## Run the notebook tests as on an older processor and on on
 	@$(PY) tools/robust_check.py
 
 check: test test-backends check-book lint colab robust ## Everything that a change must pass
+
+reproduce: environment ## Train a recipe anew and compare with its records (RECIPE=mnist-noise, ARGS="--variant drsn-cw")
+	@$(PY) -m drsn_lib reproduce $(or $(RECIPE),mnist-noise) $(ARGS)
 
 bench: environment ## Time the networks side by side on every backend that is installed; needs a machine at rest
 	@$(PY) benchmarks/run.py $(ARGS)

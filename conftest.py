@@ -38,7 +38,15 @@ def pytest_itemcollected(item):
 
 
 def pytest_collection_modifyitems(items):
-    """Put the longest first, so that two workers end at about the same time."""
+    """Leave out notebooks whose data are not here; put the longest first, so that two workers end about together."""
+    lacking = {}
+    if books := {item.path for item in items if item.path.suffix == ".ipynb"}:
+        import execute_notebooks  # not where only the library is tested, with fewer packages
+
+        lacking = {path: execute_notebooks.lacking_data(path) for path in books}
+    for item in items:
+        if lacking.get(item.path) is not None:
+            item.add_marker(pytest.mark.skip(reason=lacking[item.path]))
     order = {"notebook cells": 0, "browser": 1, "project": 2, "library": 3}
     items.sort(key=lambda item: order[kind_of(item.nodeid)])
 
@@ -57,5 +65,12 @@ def pytest_terminal_summary(terminalreporter):
     for kind, counter in sorted(counts.items()):
         words = ", ".join(f"{number} {outcome}" for outcome, number in counter.items())
         terminalreporter.write_line(f"{kind}: {words}")
+    absent = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        name = report.nodeid.split("::")[0]
+        if name.endswith(".ipynb") and isinstance(report.longrepr, tuple):
+            absent[name] = report.longrepr[2].removeprefix("Skipped: ")
+    for name, reason in sorted(absent.items()):
+        terminalreporter.write_line(f"{name} did NOT run: {reason}")
     if browser.find_chromium() is None:
         terminalreporter.write_line(f"The browser tests did NOT run: {browser.HOW_TO}")

@@ -1,4 +1,4 @@
-"""The command line: `python -m drsn_lib recipes|train|study|records|doctor`."""
+"""The command line: `python -m drsn_lib recipes|train|study|reproduce|records|doctor`."""
 
 import argparse
 import contextlib
@@ -60,6 +60,7 @@ def _parser():
     for name, help_text in (
         ("train", "train one variant of a recipe, for one or more random seeds"),
         ("study", "train a grid of variants, conditions and random seeds; run again, it goes on"),
+        ("reproduce", "train what there are records of, and say whether the results lie where the records do"),
     ):
         command = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
         command.add_argument("recipe", choices=recipes.names(), help="the recipe")
@@ -68,9 +69,12 @@ def _parser():
             action="append",
             required=name == "train",
             metavar="NAME[,NAME...]",
-            help="the network" + ("" if name == "train" else "s; all of the recipe's if not given"),
+            help="the network"
+            + {"train": "", "study": "s; all of the recipe's if not given"}.get(
+                name, "s; all that have records if not given"
+            ),
         )
-        command.add_argument("--seeds", default="0" if name == "train" else "0-4", help="such as 3, 0-4 or 0,2,7-9")
+        command.add_argument("--seeds", default="0-4" if name == "study" else "0", help="such as 3, 0-4 or 0,2,7-9")
         command.add_argument("--budget", default="modern", help="faithful, modern (the default) or smoke")
         command.add_argument(
             "--condition",
@@ -86,7 +90,7 @@ def _parser():
             "--keep-weights", metavar="SEEDS", help="random seeds whose trained weights are kept, such as 0"
         )
         command.add_argument("--quiet", action="store_true", help="no progress bars")
-        command.set_defaults(run=_train, name=name)
+        command.set_defaults(run=_reproduce if name == "reproduce" else _train, name=name)
 
     table = commands.add_parser("records", help="list records, or what has none yet", description="List records.")
     table.add_argument("recipe", nargs="?", choices=recipes.names(), help="the recipe; all if not given")
@@ -129,6 +133,11 @@ def _recipes(options):
 
 
 def _train(options):
+    _trained(options)
+
+
+def _trained(options):
+    """Trains what the options say, prints its summary, and returns its table."""
     from drsn_lib import recipes
 
     recipe = recipes.get(options.recipe)
@@ -164,6 +173,53 @@ def _train(options):
     )
     print(_summary(records, records.to_table(made)))
     print(f"{records.provenance(records.to_table(made))}\nrecords: {os.path.join(folder, recipe.name)}.jsonl")
+    return records.to_table(made)
+
+
+def _reproduce(options):
+    from drsn_lib import recipes, records
+
+    recipe = recipes.get(options.recipe)
+    recipe.budget(options.budget)
+    conditions = _conditions(recipe, options.condition)
+    known = records.load(recipe.name, budget=options.budget, device="best")
+    known = known[known["digest"].isin(_digests(recipe, options.budget, conditions))]
+    if known.empty:
+        raise ValueError(
+            f"There is no record of recipe {recipe.name!r}, budget {options.budget!r}, under these conditions to "
+            f"compare with. `python -m drsn_lib records {recipe.name}` lists those that there are."
+        )
+    options.variant = options.variant or list(dict.fromkeys(known["variant"]))
+    options.condition = options.condition or [
+        ",".join(f"{key}={value}" for key, value in condition.items() if value is not None)
+        for condition in conditions
+        if condition and set(_digests(recipe, options.budget, [condition])) & set(known["digest"])
+    ]
+    made = _trained(options)
+    found = records.agreement(made, known)
+    print(f"\ncompared with: {records.provenance(known)}")
+    print(found.to_string(index=False))
+    if found["within"].isna().any():
+        print("Where fewer than two seeds are recorded, nothing can be said.")
+    if (found["within"] == False).any():  # noqa: E712 (None is neither)
+        print("Not all lie where the records say: look for another version, or other data; then at the seeds.")
+        return 1
+    if found["within"].any():
+        print(
+            "All that can be judged lies within what the records' spread over random seeds lets expect (99 % "
+            "prediction intervals)."
+        )
+
+
+def _digests(recipe, budget, conditions):
+    """The settings that the recipe has now, by their digests."""
+    from drsn_lib import recipes
+
+    return [
+        recipes.digest(recipe.settings(variant, budget, condition))
+        for variant in recipe.variant_names
+        for condition in conditions
+    ]
 
 
 def _summary(records, table):

@@ -23,6 +23,8 @@ __all__ = [
     "VARIANT_NAMES",
     "basis_panels",
     "best_guesses",
+    "channel_bands",
+    "channel_correlations",
     "channel_ranges",
     "companion_rows",
     "company_spread",
@@ -34,13 +36,18 @@ __all__ = [
     "heat_tables",
     "image_row",
     "learning_curves",
+    "level_curves",
+    "level_differences",
+    "level_panels",
     "line_spectra",
     "map_rows",
     "named_curves",
     "noise_maxima",
     "noise_response",
     "noise_sweep",
+    "paired_levels",
     "path_lengths",
+    "photograph_rows",
     "proximal_costs",
     "record_table",
     "risk_curves",
@@ -56,8 +63,10 @@ __all__ = [
     "threshold_functions",
     "unit_diagrams",
     "unit_orders",
+    "unit_path",
     "unit_profiles",
     "use_style",
+    "variance_shares",
     "variant_scores",
     "zero_shares",
 ]
@@ -1601,7 +1610,7 @@ def companion_rows(rows, position=None, label="sample", limits=(-0.6, 1.6)):
     return figure
 
 
-def noise_sweep(panels, levels, chance=None, trained_at=None, label="test accuracy"):
+def noise_sweep(panels, levels, chance=None, trained_at=None, label="test accuracy", what="images"):
     """Draws accuracy against noise level, a panel for each kind of noise: mean and range over random seeds.
 
     Example:
@@ -1618,6 +1627,7 @@ def noise_sweep(panels, levels, chance=None, trained_at=None, label="test accura
         chance: Float, the score of guessing, drawn as a dashed line; None for none.
         trained_at: Float, a level to mark by a vertical line, or None.
         label: String, what the scores are.
+        what: String, what is tested.
 
     Returns:
         A Matplotlib figure.
@@ -1642,7 +1652,7 @@ def noise_sweep(panels, levels, chance=None, trained_at=None, label="test accura
             axis.axhline(chance, color=COLORS["gray"], linestyle="--", linewidth=1.2)
             axis.annotate("guessing", (at[-1], chance), (0, 3), textcoords="offset points", fontsize=9, ha="right")
         axis.set_xticks(at, names)
-        axis.set_xlabel("SNR of the test images, dB")
+        axis.set_xlabel(f"SNR of the test {what}, dB")
         axis.set_ylim(0, 1)
         axis.text(0.5, 1.02, panel, transform=axis.transAxes, ha="center", va="bottom")
     axes[0, 0].set_ylabel(label)
@@ -1898,3 +1908,454 @@ def split_scores(panels, chance, label="test accuracy"):
     handles.append(plt.Line2D([], [], color=COLORS["black"], linewidth=1.2, linestyle=(0, (4, 3))))
     figure.legend(handles, [*names, "guessing"], loc="outside upper center", ncols=len(handles))
     return figure
+
+
+# --- What did it learn? ---------------------------------------------------------------------------
+
+_LEVEL_LOOKS = [
+    (COLORS["vermillion"], "-", "o"),
+    (COLORS["blue"], (0, (5, 1.5)), "s"),
+    (COLORS["black"], (0, (1, 1.2)), "^"),
+    (COLORS["green"], (0, (6, 1.5, 1, 1.5)), "D"),
+    (COLORS["purple"], (0, (3, 1, 1, 1, 1, 1)), "v"),
+    (COLORS["gray"], (0, (8, 2)), "x"),
+]
+
+
+def channel_bands(panels, label, limits=(0.0, 1.0)):
+    """Draws how a quantity of each channel is distributed over samples, channels sorted by their median.
+
+    Example:
+
+    >>> alpha = np.random.default_rng(0).random((500, 8))
+    >>> figure = channel_bands({"unit 1": alpha, "unit 2": alpha}, "alpha")
+    >>> figure.axes[0].get_ylabel()
+    'alpha'
+
+    Args:
+        panels: Dictionary from a panel's label to array of shape `(samples, channels)`.
+        label: String, what the quantity is.
+        limits: `(low, high)` of the vertical axis; None in it for the data's.
+
+    Returns:
+        A Matplotlib figure; thin bars reach from the 5th to the 95th percentile, thick ones from the 25th to the
+        75th, dots are medians.
+    """
+    counts = [values.shape[1] for values in panels.values()]
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(8.2, 3.1), sharey=True, squeeze=False, width_ratios=[count + 4 for count in counts]
+    )
+    for axis, (name, values) in zip(axes[0], panels.items(), strict=True):
+        values = values[:, np.argsort(np.median(values, axis=0), kind="stable")]
+        low, first, middle, third, high = np.percentile(values, [5, 25, 50, 75, 95], axis=0)
+        at = np.arange(values.shape[1])
+        axis.vlines(at, low, high, color=COLORS["sky"], linewidth=2, label="5 to 95 %")
+        axis.vlines(at, first, third, color=COLORS["blue"], linewidth=5, label="25 to 75 %")
+        axis.plot(at, middle, "o", color="white", markeredgecolor=COLORS["black"], markersize=5, label="median")
+        axis.set(xticks=[], ylim=limits, xlim=(-0.8, len(at) - 0.2))
+        axis.grid(axis="x", visible=False)
+        axis.set_xlabel("channels, sorted")
+        axis.text(0.5, 1.02, name, transform=axis.transAxes, ha="center", va="bottom", fontsize=10)
+    axes[0, 0].set_ylabel(label)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def level_panels(rows, levels, label, zero=False, height=2.3):
+    """Draws quantities against the noise level in a grid of panels: mean and range over random seeds.
+
+    Example:
+
+    >>> curves = {"threshold": np.array([[0.5, 0.4, 0.4], [0.6, 0.5, 0.4]])}
+    >>> figure = level_panels({"": {"unit 1": curves, "unit 2": curves}}, levels=[-5, 5, np.inf], label="size")
+    >>> len(figure.axes)
+    2
+
+    Args:
+        rows: Dictionary from a row's label to a dictionary from a panel's label to a dictionary from a curve's
+            label to array of shape `(seeds, levels)`. All panels have the curves of the first.
+        levels: Sequence of signal-to-noise ratios in dB; `inf` is shown as "clean".
+        label: String, what the quantities are.
+        zero: Whether a line at zero is drawn; otherwise the axis starts there.
+        height: Float, inches a row.
+
+    Returns:
+        A Matplotlib figure; panels of a row share their axis.
+    """
+    names = ["clean" if np.isinf(level) else f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in levels]
+    at, columns = np.arange(len(levels)), len(next(iter(rows.values())))
+    figure, axes = plt.subplots(
+        len(rows),
+        columns,
+        figsize=(8.2 if columns > 1 else 7.2, 0.8 + height * len(rows)),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+    )
+    for line, (row, panels) in zip(axes, rows.items(), strict=True):
+        for axis, (panel, curves) in zip(line, panels.items(), strict=True):
+            for (name, values), (color, dashes, mark) in zip(curves.items(), _LEVEL_LOOKS, strict=False):
+                values = np.asarray(values)
+                axis.fill_between(at, values.min(0), values.max(0), color=color, alpha=0.18, linewidth=0)
+                axis.plot(
+                    at,
+                    values.mean(0),
+                    color=color,
+                    linestyle=dashes,
+                    marker=mark,
+                    markersize=3.5 if columns > 1 else 5,
+                    linewidth=1.5,
+                    label=name,
+                )
+            if zero:
+                axis.axhline(0, color=COLORS["black"], linewidth=1)
+            if axis in axes[0]:
+                axis.text(0.5, 1.02, panel, transform=axis.transAxes, ha="center", va="bottom", fontsize=10)
+        if not zero:
+            line[0].set_ylim(0, None)
+        if row:
+            line[-1].annotate(
+                row, (1.03, 0.5), xycoords="axes fraction", rotation=-90, ha="left", va="center", fontsize=10
+            )
+    few = sorted({0, (len(at) - 1) // 2, len(at) - 1}) if columns > 2 else at
+    for axis in axes[-1]:
+        axis.set_xticks([at[k] for k in few], [names[k] for k in few])
+    figure.supxlabel("SNR of the images, dB", fontsize=11)
+    figure.supylabel(label, fontsize=11)
+    handles, words = axes[0, 0].get_legend_handles_labels()
+    wide = max(map(len, words)) > 24
+    figure.legend(handles, words, loc="outside upper center", ncols=2 if wide else 4, handlelength=2.8, fontsize=9)
+    return figure
+
+
+def variance_shares(panels):
+    """Draws what the variance of quantities is made of, as stacked bars.
+
+    Example:
+
+    >>> shares = {"class": np.array([0.3, 0.5]), "rest": np.array([0.7, 0.5])}
+    >>> figure = variance_shares({"alpha": (["unit 1", "unit 2"], shares)})
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['class', 'rest']
+
+    Args:
+        panels: Dictionary from a panel's label to `(names, shares)`: a list of the bars' names, and a dictionary
+            from a part's name to array of the bars' shares. The parts of a bar add up to 1.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    # A texture beside the color, so that parts are told apart in gray too.
+    looks = [("#0072B2", ""), ("#56B4E9", "//"), ("#D55E00", "\\\\"), ("#d0d0d0", "..")]
+    longest = max(len(names) for names, _ in panels.values())
+    figure, axes = plt.subplots(1, len(panels), figsize=(8.2, 1.4 + 0.34 * longest), sharex=True, squeeze=False)
+    for axis, (panel, (names, shares)) in zip(axes[0], panels.items(), strict=True):
+        left = np.zeros(len(names))
+        for (part, values), (color, hatch) in zip(shares.items(), looks, strict=False):
+            axis.barh(
+                range(len(names)),
+                values,
+                left=left,
+                color=color,
+                hatch=hatch,
+                edgecolor="white",
+                label=part,
+                height=0.8,
+            )
+            left = left + values
+        axis.set_yticks(range(len(names)), names if axis is axes[0, 0] else [])
+        axis.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, 1), xticks=[0, 0.5, 1])
+        axis.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+        axis.grid(axis="y", visible=False)
+        axis.text(0.5, 1.02, panel, transform=axis.transAxes, ha="center", va="bottom", fontsize=11)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
+def channel_correlations(panels, label="rank correlation with the noise"):
+    """Draws a correlation of every channel, in columns, one color a quantity.
+
+    Example:
+
+    >>> found = {"m": np.array([0.2, 0.9]), "alpha": np.array([-0.5, 0.5])}
+    >>> figure = channel_correlations({"trained clean": {"unit 1": found, "unit 2": found}})
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['unit 1', 'unit 2']
+
+    Args:
+        panels: Dictionary from a panel's label to a dictionary from unit to a dictionary from quantity to array of
+            correlations, one a channel.
+        label: String, what the correlations are.
+
+    Returns:
+        A Matplotlib figure; bars are means over channels.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(8.4, 3.6), sharey=True, squeeze=False)
+    looks = [(COLORS["blue"], "s"), (COLORS["orange"], "o"), (COLORS["vermillion"], "^")]
+    for axis, (panel, found) in zip(axes[0], panels.items(), strict=True):
+        axis.axhline(0, color=COLORS["black"], linewidth=1)
+        for column, quantities in enumerate(found.values()):
+            for k, ((name, values), (color, mark)) in enumerate(zip(quantities.items(), looks, strict=False)):
+                middle = column + 0.28 * (k - (len(quantities) - 1) / 2)
+                spots = middle + np.linspace(-0.08, 0.08, len(values))
+                axis.plot(spots, values, mark, color=color, markersize=3, alpha=0.55, markeredgewidth=0)
+                bar = [middle - 0.12, middle + 0.12]
+                axis.plot(bar, [np.mean(values)] * 2, color=color, linewidth=3, label=None if column else name)
+        axis.set_xticks(range(len(found)), list(found))
+        axis.tick_params(axis="x", labelsize=9)
+        axis.set(ylim=(-1.02, 1.02))
+        axis.grid(axis="x", visible=False)
+        axis.text(0.5, 1.02, panel, transform=axis.transAxes, ha="center", va="bottom", fontsize=10)
+    axes[0, 0].set_ylabel(label)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10)
+    return figure
+
+
+def paired_levels(table, pairs, value="test_accuracy", source=True):
+    """Draws what a network is ahead of others at each noise level, with bootstrap intervals over random seeds.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> variants, scores = ["resnet"] * 2 + ["drsn-cw"] * 2, [0.90, 0.92, 0.93, 0.94]
+    >>> runs = pd.DataFrame({"variant": variants, "seed": [0, 1, 0, 1], "test_accuracy": scores})
+    >>> figure = paired_levels(runs.assign(noise="none", snr_db=np.nan), [("drsn-cw", "resnet")], source=False)
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['clean']
+
+    Args:
+        table: A table of records with the columns `noise` and `snr_db`, of one training condition; see
+            `drsn_lib.records.probe_table`.
+        pairs: List of `(variant, control)`, one panel each.
+        value: String, the column of the scores.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure; dots are random seeds, bars their means, lines intervals of 95 % (see
+        `drsn_lib.records.paired`).
+
+    Raises:
+        ValueError: As for `drsn_lib.records.paired`.
+    """
+    from drsn_lib import records
+
+    levels = sorted(dict.fromkeys(table["snr_db"].fillna(np.inf)))
+    names = ["clean" if np.isinf(level) else f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in levels]
+    columns = min(3, len(pairs))
+    lines = -(-len(pairs) // columns)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(8.4, 1.0 + 2.5 * lines), sharex=True, sharey=True, squeeze=False
+    )
+    for axis in axes.flat[len(pairs) :]:
+        axis.axis("off")
+    for axis, (name, control) in zip(axes.flat, pairs, strict=False):
+        axis.axhline(0, color=COLORS["black"], linewidth=1)
+        for at, level in enumerate(levels):
+            part = table[table["snr_db"].fillna(np.inf) == level]
+            found = records.paired(part, name, control, value)
+            color = VARIANT_COLORS.get(control, COLORS["black"])
+            axis.plot([at, at], [100 * found.low, 100 * found.high], color=color, linewidth=2, marker="_", zorder=1)
+            axis.plot([at - 0.25, at + 0.25], [100 * found.mean] * 2, color=color, linewidth=2.6)
+            axis.plot(
+                np.full(found.n, at),
+                100 * found.differences.to_numpy(),
+                "o",
+                color=color,
+                markersize=4,
+                alpha=0.6,
+                markeredgewidth=0,
+            )
+        words = f"{VARIANT_NAMES.get(name, name)} \N{MINUS SIGN} {VARIANT_NAMES.get(control, control)}"
+        axis.text(0.5, 1.02, words, transform=axis.transAxes, ha="center", va="bottom", fontsize=9.5)
+        axis.set_xticks(range(len(levels)), names)
+        axis.tick_params(axis="x", labelsize=8.5)
+        axis.grid(axis="x", visible=False)
+    for axis in axes[-1]:
+        axis.set_xlabel("SNR, dB")
+    figure.supylabel("difference, percentage points", fontsize=11)
+    return _with_source(figure, table, source)
+
+
+def unit_path(columns, rows=("$u$", "after shrinkage")):
+    """Draws maps on their way through units: a column a unit, a row a step, each column on its own scale.
+
+    Example:
+
+    >>> u = np.random.default_rng(0).normal(size=(14, 14))
+    >>> figure = unit_path({"unit 1": [u, np.sign(u) * np.maximum(np.abs(u) - 0.5, 0)]})
+    >>> [axis.get_ylabel() for axis in figure.axes]
+    ['$u$', 'after shrinkage']
+
+    Args:
+        columns: Dictionary from a column's label to a list of arrays of shape `(height, width)`, one a row.
+        rows: Sequence of strings, the rows' labels.
+
+    Returns:
+        A Matplotlib figure; zero is white, positive red, negative blue.
+    """
+    size = (1.0 + 1.75 * len(columns), 0.4 + 1.75 * len(rows))
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, squeeze=False, layout="constrained")
+    for k, (name, maps) in enumerate(columns.items()):
+        top = max(np.abs(one).max() for one in maps) or 1.0
+        for line, one in zip(axes, maps, strict=True):
+            axis = line[k]
+            axis.imshow(one, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+            for spine in axis.spines.values():
+                spine.set(visible=True, color="#b0b0b0", linewidth=0.8)
+        axes[0, k].set_xlabel(name, fontsize=9.5)
+        axes[0, k].xaxis.set_label_position("top")
+    for line, label in zip(axes, rows, strict=True):
+        line[0].set_ylabel(label, fontsize=10)
+    return figure
+
+
+# --- Noisy digits ---------------------------------------------------------------------------------
+
+
+def level_differences(table, pairs, panels=None, value="test_accuracy", source=True):
+    """Draws how far networks are ahead of others at each noise level: mean paired difference and its interval.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> scores = {("resnet", -5): [0.70, 0.72], ("drsn-cw", -5): [0.71, 0.75]}
+    >>> scores |= {("resnet", None): [0.95, 0.96], ("drsn-cw", None): [0.96, 0.96]}
+    >>> rows = [(v, snr, seed, x) for (v, snr), numbers in scores.items() for seed, x in enumerate(numbers)]
+    >>> runs = pd.DataFrame(rows, columns=["variant", "snr_db", "seed", "test_accuracy"])
+    >>> figure = level_differences(runs, [("drsn-cw", "resnet")], source=False)
+    >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    ['−5', 'clean']
+
+    Args:
+        table: A table of records with a column `"snr_db"`, which is empty where there was no noise; see
+            `drsn_lib.records.probe_table`.
+        pairs: List of `(variant, control)`, at most four.
+        panels: String, the column that gives one panel each; None for a single panel.
+        value: String, the column of the scores.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure. Lines are bootstrap intervals of 95 % (see `drsn_lib.records.paired`); one seed has
+        none.
+
+    Raises:
+        ValueError: As for `drsn_lib.records.paired`.
+    """
+    from drsn_lib import records
+
+    looks = [(COLORS["vermillion"], "o"), (COLORS["blue"], "s"), (COLORS["green"], "^"), (COLORS["purple"], "D")]
+    kinds = [None] if panels is None else list(dict.fromkeys(table[panels]))
+    levels = [*sorted(table["snr_db"].dropna().unique())] + [None] * bool(table["snr_db"].isna().any())
+    names = ["clean" if level is None else f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in levels]
+    figure, axes = plt.subplots(
+        1, len(kinds), figsize=(max(5.2, 1.2 + 2.4 * len(kinds)), 3.9), sharey=True, squeeze=False
+    )
+    for axis, kind in zip(axes[0], kinds, strict=True):
+        part = table if kind is None else table[table[panels] == kind]
+        axis.axhline(0, color=COLORS["black"], linewidth=1)
+        for place, ((a, b), (color, mark)) in enumerate(zip(pairs, looks, strict=False)):
+            at = np.arange(len(levels)) + 0.24 * (place - (len(pairs) - 1) / 2)
+            for spot, level in zip(at, levels, strict=True):
+                here = part[part["snr_db"].isna() if level is None else part["snr_db"] == level]
+                found = records.paired(here, a, b, value)
+                axis.plot([spot] * 2, [100 * found.low, 100 * found.high], color=color, linewidth=1.8)
+                label = f"{VARIANT_NAMES.get(a, a)} \u2212 {VARIANT_NAMES.get(b, b)}" if spot == at[0] else None
+                axis.plot(spot, 100 * found.mean, mark, color=color, markersize=4.5, linestyle="none", label=label)
+        axis.set_xticks(range(len(levels)), names, fontsize=9 if len(kinds) > 1 else 10)
+        axis.set_xlabel("SNR, dB")
+        axis.grid(axis="x", visible=False)
+        if kind is not None:
+            axis.text(0.5, 1.02, str(kind), transform=axis.transAxes, ha="center", va="bottom")
+    axes[0, 0].set_ylabel("difference, percentage points")
+    _legend(figure, axes[0, 0])
+    return _with_source(figure, table, source)
+
+
+# --- Noisy photographs ----------------------------------------------------------------------------
+
+
+def photograph_rows(rows, labels):
+    """Draws color photographs in a grid: a row a photograph, a column what was done to it.
+
+    Example:
+
+    >>> photograph = np.random.default_rng(0).random((32, 32, 3))
+    >>> figure = photograph_rows([[photograph, photograph + 0.1]], ["clean", "brighter"])
+    >>> [axis.get_xlabel() for axis in figure.axes]
+    ['clean', 'brighter']
+
+    Args:
+        rows: Sequence of rows, each a sequence of arrays of shape `(height, width, 3)`. Values below 0 are shown
+            as 0, those above 1 as 1.
+        labels: Sequence of strings, one a column.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    size = (1.3 * len(labels) + 0.2, 1.3 * len(rows) + 0.45)
+    figure, axes = plt.subplots(len(rows), len(labels), figsize=size, squeeze=False)
+    for line, photographs in zip(axes, rows, strict=True):
+        for axis, photograph in zip(line, photographs, strict=True):
+            axis.imshow(np.clip(photograph, 0, 1), interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            axis.grid(False)
+            for spine in axis.spines.values():
+                spine.set_visible(False)
+    for axis, label in zip(axes[-1], labels, strict=True):
+        axis.set_xlabel(label, fontsize=10)
+    return figure
+
+
+def level_curves(table, value="test_accuracy", trained_at=None, chance=None, label=None, source=True):
+    """Draws accuracy against the noise level, samples without noise among them: mean and range over random seeds.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> levels, scores = [-5, -5, None, None], [0.70, 0.72, 0.90, 0.92]
+    >>> runs = pd.DataFrame({"variant": "resnet", "seed": [0, 1, 0, 1], "snr_db": levels, "test_accuracy": scores})
+    >>> figure = level_curves(runs, source=False)
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['−5', 'clean']
+
+    Args:
+        table: A table of records with a column `"snr_db"`, which is empty where there was no noise; see
+            `drsn_lib.records.probe_table`.
+        value: String, the column of the scores.
+        trained_at: Float, a level to mark by a vertical line, or None.
+        chance: Float, the score of guessing, drawn as a dashed line; None for none.
+        label: String, what the scores are; the column's name if None.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure; the band reaches from the lowest to the highest seed.
+
+    Raises:
+        ValueError: If there are no records, or as for `drsn_lib.records.by_seed`.
+    """
+    from drsn_lib import records
+
+    if not len(table):
+        raise ValueError("There are no records to draw.")
+    levels = sorted(set(table["snr_db"].astype(float).fillna(np.inf)))
+    names = ["clean" if np.isinf(level) else f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in levels]
+    at, of_row = np.arange(len(levels)), table["snr_db"].astype(float).fillna(np.inf)
+    figure, axis = plt.subplots(figsize=(7.2, 4.0))
+    if trained_at is not None:
+        axis.axvline(levels.index(trained_at), color="#c8c8c8", linewidth=5, zorder=0)
+    for name in _variants(table[["variant"]].to_dict("records")):
+        found = [records.by_seed(table[(table["variant"] == name) & (of_row == level)], value) for level in levels]
+        low, mean, high = (np.array([getattr(one, what)() for one in found]) for what in ("min", "mean", "max"))
+        color, (dashes, mark) = VARIANT_COLORS.get(name, COLORS["black"]), _VARIANT_LOOKS.get(name, ("-", "o"))
+        axis.fill_between(at, low, high, color=color, alpha=0.16, linewidth=0)
+        shown = VARIANT_NAMES.get(name, name)
+        axis.plot(at, mean, color=color, linestyle=dashes, marker=mark, markersize=5, label=shown)
+    if chance is not None:
+        axis.axhline(chance, color=COLORS["gray"], linestyle="--", linewidth=1.2)
+        axis.annotate("guessing", (at[-1], chance), (0, 3), textcoords="offset points", fontsize=9, ha="right")
+    axis.set_xticks(at, names)
+    axis.set(xlabel="SNR of the test samples, dB", ylabel=label or value.replace("_", " "))
+    _legend(figure, axis)
+    return _with_source(figure, table, source)

@@ -9,7 +9,7 @@ import pytest
 from helpers import ROOT
 from test_records import make
 
-from drsn_lib import recipes, records
+from drsn_lib import recipes, records, training
 from drsn_lib.__main__ import main
 
 BACKEND = keras.backend.backend()
@@ -35,12 +35,38 @@ def test_missing_lists_every_planned_run_once(capsys):
     assert counted == len(missing)
 
 
-def test_records_of_a_folder_are_listed(tmp_path, capsys):
+def test_records_of_a_folder_are_listed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(records.store, "SHIPPED", tmp_path / "none")
     for seed, accuracy in ((0, 0.5), (1, 0.7)):
         records.append(tmp_path, make(seed=seed, accuracy=accuracy))
     assert main(["records", "mnist-noise", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "mnist-noise, modern, cpu: 2 runs" in said and "0.6" in said
+
+
+def test_reproduce_says_whether_results_lie_where_records_do(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(records.store, "SHIPPED", tmp_path / "shipped")
+    arguments = ["reproduce", "mnist-noise", "--budget", "smoke", "--out", str(tmp_path / "runs"), "--quiet"]
+    assert main(arguments) == 1
+    assert "There is no record of recipe 'mnist-noise', budget 'smoke'" in capsys.readouterr().err
+    (found,) = training.study("mnist-noise", ["resnet"], [0], "smoke", folder=tmp_path / "runs", progress=False)
+    accuracy = found["test"]["accuracy"]
+    for name, shift, status, words in (
+        ("near", 0.0, 0, "All that can be judged lies within"),
+        ("far", -0.5, 1, "Not all lie where"),
+    ):
+        folder = tmp_path / name
+        monkeypatch.setattr(records.store, "SHIPPED", folder)
+        for seed, off in enumerate((-0.02, 0.0, 0.02)):
+            there = min(1.0, max(0.0, round(accuracy + shift + off, 3)))
+            records.append(folder, make("resnet", seed, there, budget="smoke"))
+        assert main(arguments) == status
+        said = capsys.readouterr().out
+        assert words in said and "3 seeds; CPU" in said
+    monkeypatch.setattr(records.store, "SHIPPED", tmp_path / "one")
+    records.append(tmp_path / "one", make("resnet", 0, 0.5, budget="smoke"))
+    assert main(arguments) == 0
+    assert "nothing can be said" in capsys.readouterr().out
 
 
 def test_doctor_looks_at_everything(tmp_path, capsys, monkeypatch):

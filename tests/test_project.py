@@ -594,6 +594,65 @@ def test_a_notebook_that_is_none_is_named(tmp_path, capsys):
     assert "missing.ipynb" in capsys.readouterr().err
 
 
+def needing(path, *names):
+    """A notebook that says what it needs; it would leave a file behind if it ran."""
+    return write_notebook(path, ["open('ran', 'w').close()"], {"drsn": {"needs": list(names)}})
+
+
+def test_a_notebook_whose_data_are_not_here_is_left_out_by_name(tmp_path, monkeypatch, capsys):
+    store, books = tmp_path / "store", tmp_path / "books"
+    monkeypatch.setenv("DRSN_DATA", str(store))
+    path = needing(books / "photographs.ipynb", "cifar10.npz")
+    before = path.read_text()
+
+    def said():
+        done = capsys.readouterr()
+        return done.out + done.err
+
+    # Among others it is left out; asked for by name, it has failed.
+    for arguments, status in [([str(books)], 0), (["--check", str(books)], 0), ([str(path)], 1)]:
+        assert execute_notebooks.main(arguments) == status
+        words = said()
+        assert "photographs.ipynb: NOT run" in words
+        assert "cifar10.npz" in words and str(store) in words and "data.load_cifar10()" in words
+    assert colab_check.sort_out([path]) == ([], [str(path)])
+    assert "NOT run" in said() and path.read_text() == before and list(books.iterdir()) == [path]
+
+    store.mkdir()
+    (store / "cifar10.npz").touch()
+    assert execute_notebooks.lacking_data(path) is None
+    assert execute_notebooks.main([str(path)]) == 0
+    assert (books / "ran").exists() and json.loads(path.read_text())["metadata"]["drsn"] == {"needs": ["cifar10.npz"]}
+    assert colab_check.sort_out([path]) == ([path], [])
+
+
+def test_a_need_that_nobody_can_meet_is_an_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DRSN_DATA", str(tmp_path))
+    path = needing(tmp_path / "slip.ipynb", "cifar1O.npz")
+    assert execute_notebooks.main([str(path)]) == 2
+    assert "'cifar1O.npz'" in capsys.readouterr().err and not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_tests_skip_a_notebook_whose_data_are_not_here_and_say_so(tmp_path, there):
+    """In a process of its own, with this project's conftest and pytest's settings."""
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    needing(tmp_path / "notebooks" / "photographs.ipynb", "cifar10.npz")
+    if there:
+        (tmp_path / "cifar10.npz").touch()
+    command = [sys.executable, "-m", "pytest", "notebooks", "-p", "no:cacheprovider", "-ra"]
+    command += ["--nbval", "--nbval-current-env"]
+    environment = {**os.environ, "DRSN_DATA": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("1 passed" if there else "1 skipped") in done.stdout
+    assert (tmp_path / "notebooks" / "ran").exists() == there
+    line = "photographs.ipynb did NOT run: it needs cifar10.npz"
+    assert (line in done.stdout) != there
+    assert there or (str(tmp_path) in done.stdout and "data.load_cifar10()" in done.stdout)
+
+
 # ---------------------------------------------------------------- checking the book
 
 

@@ -711,6 +711,7 @@ matplotlib.use("Agg")
 import drsn_lib
 from drsn_lib import records, plotting
 assert "pandas" not in sys.modules
+records.store.SHIPPED = records.SHIPPED / "none"
 found = records.load_records(folder=sys.argv[1])
 table = records.to_table(found)
 print(len(table), records.summary(table)["n"].tolist(), records.paired(table, "drsn-cw", "resnet").n)
@@ -1149,6 +1150,23 @@ def test_the_expanded_interval_covers_what_it_says():
     low, high = statistics._interval(np.concatenate([one, -one]), 0.95, "expanded", 20_000, 0)
     half = stats.t.ppf(0.975, 19) * np.std(np.concatenate([one, -one]), ddof=1) / np.sqrt(20)
     np.testing.assert_allclose([low, high], [-half, half], rtol=0.06)
+
+
+def test_agreement_holds_for_further_draws_and_fails_for_others():
+    rng = np.random.default_rng(3)
+    hits = []
+    for _ in range(400):
+        known = pd.DataFrame({"variant": "resnet", "seed": range(6), "test_accuracy": rng.normal(0.8, 0.02, 6)})
+        new = pd.DataFrame({"variant": "resnet", "seed": range(2), "test_accuracy": rng.normal(0.8, 0.02, 2)})
+        hits.append(records.agreement(new, known, confidence=0.9)["within"].item())
+    assert 0.85 < np.mean(hits) < 0.95
+    both = records.to_table(vibration_records())
+    found = records.agreement(both.assign(test_accuracy=0.0), both)
+    assert not found["within"].any() and {"noise", "snr_db", "variant"} <= set(found.columns)
+    assert records.agreement(both, both)["within"].all()
+    alone = both[both["variant"] == both["variant"].iloc[0]].assign(variant="convnet")
+    unknown = records.agreement(alone, both)
+    assert unknown["within"].isna().all() and (unknown["recorded_n"] == 0).all()
 
 
 def test_seeds_are_resampled_with_all_their_conditions():

@@ -11,6 +11,8 @@ wheel is built from the working tree and installed without its dependencies, as 
 Trained numbers differ between processors, and Colab's are not ours. With `--slow-machine` every notebook runs on
 one core with AVX2 alone, so that its claims are seen to hold with other versions and on another processor at
 once; as many notebooks run side by side as there are cores.
+
+A notebook that needs a data set which is not on this machine is left out by name: see tools/execute_notebooks.py.
 """
 
 import argparse
@@ -188,6 +190,19 @@ def run_side_by_side(python, notebooks, folder, slow):
             yield future.result()
 
 
+def sort_out(notebooks):
+    """The notebooks whose data are here, and the names of those whose data are not; says which those are and why."""
+    there, absent = [], []
+    for notebook in notebooks:
+        lacking = execute_notebooks.lacking_data(notebook)
+        if lacking is None:
+            there.append(notebook)
+        else:
+            absent.append(execute_notebooks.name_of(notebook))
+            print(f"{absent[-1]}: NOT run: {lacking}", flush=True)
+    return there, absent
+
+
 def main(arguments=None):
     """Make the environment, install the wheel and run the notebooks."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -195,7 +210,7 @@ def main(arguments=None):
     parser.add_argument("--newest", action="store_true", help="the newest versions instead of Colab's")
     parser.add_argument("--slow-machine", action="store_true", help="each on one core of an older processor")
     options = parser.parse_args(arguments)
-    notebooks = execute_notebooks.find_notebooks(options.paths)
+    notebooks, absent = sort_out(execute_notebooks.find_notebooks(options.paths))
     venv = ROOT / (".venv-newest" if options.newest else ".venv-colab")
     lock = ROOT / "requirements" / ("book.in" if options.newest else "colab.txt")
     command = [sys.executable, ROOT / "tools" / "environment.py", "--venv", venv, "--lock", lock, "--no-project"]
@@ -219,6 +234,7 @@ def main(arguments=None):
     print(
         f"{len(notebooks) - len(failed)} of {len(notebooks)} notebooks ran alone"
         + (f"; failed: {', '.join(failed)}" if failed else ".")
+        + (f" Not run, for want of data: {', '.join(absent)}." if absent else "")
     )
     return int(bool(failed))
 

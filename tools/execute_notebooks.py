@@ -6,6 +6,10 @@
 
 A notebook is replaced only when all of it has run; an error or Ctrl-C leaves the file as it was. Of the outputs,
 only what a reader sees is stored: no widget state, no times, no folder of this machine.
+
+Some notebooks need a data set that the package does not bring; their metadata says so, `"drsn": {"needs":
+["cifar10.npz"]}`. Where it is not in the data folder they are left out by name, with the call that fetches it; one
+that was asked for by its name has then failed.
 """
 
 import argparse
@@ -25,6 +29,12 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# What a notebook may need in the data folder, and the call that puts it there.
+FETCHED_BY = {
+    "cifar10.npz": "data.load_cifar10()",
+    "mnist.npz": "data.load_mnist(full=True)",
+    "cwru": "data.load_cwru()",
+}
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"}
 # What editors and hosts add of their own; none of it is the author's.
 FLEETING_NOTEBOOK = {"widgets", "signature", "toc", "vscode", "accelerator"}
@@ -33,6 +43,36 @@ FLEETING_CELL = {"execution", "ExecuteTime", "outputId", "executionInfo", "trust
 
 class NotebookError(Exception):
     """A notebook that could not be run; the message names notebook, cell and error."""
+
+
+def lacking_data(path):
+    """What a notebook needs and is not there: file, folder and the call that fetches it; None if nothing lacks.
+
+    A need that nobody knows how to fetch is a `NotebookError`: a slip of the pen must not skip a notebook for ever.
+    """
+    try:
+        needs = nbformat.read(path, as_version=4).metadata.get("drsn", {}).get("needs", [])
+    except Exception as error:
+        raise NotebookError(f"{name_of(path)}: not a notebook ({type(error).__name__}: {error})") from error
+    if not needs:
+        return None
+    from drsn_lib import data
+
+    unknown = [name for name in needs if name not in FETCHED_BY]
+    if unknown:
+        raise NotebookError(
+            f"{name_of(path)}: its metadata needs {', '.join(map(repr, unknown))}; known are "
+            f"{', '.join(map(repr, FETCHED_BY))} (FETCHED_BY in tools/execute_notebooks.py)"
+        )
+    folder = data.cache_directory()
+    lacking = [name for name in needs if not (folder / name).exists()]
+    if not lacking:
+        return None
+    calls = "; ".join(FETCHED_BY[name] for name in lacking)
+    return (
+        f"it needs {', '.join(lacking)}, not to be found in {folder} (DRSN_DATA names another folder); "
+        f'python -c "from drsn_lib import data; {calls}" fetches it'
+    )
 
 
 def stable_id(position, source):
@@ -239,12 +279,22 @@ def main(arguments=None):
     parser.add_argument("--timeout", type=float, default=900, help="the most seconds for one cell")
     options = parser.parse_args(arguments)
     failed = False
+    named = {Path(path).resolve() for path in options.paths}
     try:
-        paths = find_notebooks(options.paths)
+        paths, absent = find_notebooks(options.paths), {}
+        for path in paths:
+            lacking = lacking_data(path)
+            if lacking is not None:
+                absent[path] = lacking
+        paths = [path for path in paths if path not in absent]
         total = sum(len(nbformat.read(path, as_version=4).cells) for path in paths)
     except Exception as error:
         print(error, file=sys.stderr)
         return 2
+    for path, lacking in absent.items():
+        # Out of all notebooks it may be left out; asked for by its name, it may not.
+        failed = failed or path.resolve() in named
+        print(f"{name_of(path)}: NOT run: {lacking}", file=sys.stderr, flush=True)
     with tqdm(total=total, unit="cell", smoothing=0.1, disable=None, file=sys.stderr) as bar:
         for path in paths:
             name, start, before = name_of(path), time.monotonic(), bar.n

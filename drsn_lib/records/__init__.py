@@ -7,7 +7,7 @@ book's own records; `load(folder="runs")` reads yours beside them.
 """
 
 from drsn_lib.records.schema import COLUMNS, run_key, validate
-from drsn_lib.records.statistics import Paired, by_seed, is_current, missing, paired, provenance, summary
+from drsn_lib.records.statistics import Paired, agreement, by_seed, is_current, missing, paired, provenance, summary
 from drsn_lib.records.store import (
     SHIPPED,
     BrokenRecord,
@@ -29,6 +29,7 @@ __all__ = [
     "BrokenRecord",
     "Paired",
     "Record",
+    "agreement",
     "append",
     "by_seed",
     "default_folder",

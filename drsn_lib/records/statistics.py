@@ -276,6 +276,66 @@ def _interval(numbers, confidence, method, resamples, random_state):
     return float(found.low), float(found.high)
 
 
+def agreement(table, reference, value="test_accuracy", confidence=0.99):
+    """Whether new runs lie where the recorded ones say that they should.
+
+    For every variant and condition, the mean of the new runs is compared with the interval in which it is to be
+    expected if they are further draws of what the records are draws of: Student's prediction interval for the
+    mean of as many seeds. Another processor, GPU or backend rounds otherwise, which over a training is like
+    another seed; so this, and not equality, is what a reproduction can be held to.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> rows = [("resnet", seed, x) for seed, x in enumerate([0.90, 0.92, 0.91, 0.93])]
+    >>> known = pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"])
+    >>> agreement(known.assign(test_accuracy=0.80), known)[["variant", "n", "within"]].to_dict("records")
+    [{'variant': 'resnet', 'n': 4, 'within': False}]
+
+    Args:
+        table: A table of the new runs; see `load`.
+        reference: A table of the recorded runs, of one budget and one kind of device.
+        value: String, the column of the numbers.
+        confidence: Float, the interval's coverage.
+
+    Returns:
+        A `pandas.DataFrame` with the variant, the conditions, `mean` and `n` of the new runs, `low` and `high`
+        of the interval, `recorded`, `recorded_sd` and `recorded_n`, and `within`: True, False, or None where
+        fewer than two seeds are recorded.
+
+    Raises:
+        ValueError: As for `by_seed`.
+
+    Reference:
+        Hahn and Meeker, "Statistical intervals" (1991), section 4.7, for the interval.
+    """
+    import pandas as pd
+    from scipy import special
+
+    conditions = [name for name in table.columns if name not in COLUMNS and name in reference]
+    by = [*conditions, "variant"]
+    new, known = summary(table, by, value), summary(reference, by, value)
+    rows = []
+    for row in new.to_dict("records"):
+        same = [
+            one
+            for one in known.to_dict("records")
+            if all(one[name] == row[name] or (one[name] != one[name] and row[name] != row[name]) for name in by)
+        ]
+        found = {name: row[name] for name in by} | {"mean": row["mean"], "n": row["n"]}
+        one = same[0] if same else {"mean": float("nan"), "sd": float("nan"), "n": 0}
+        reach = float("nan")
+        if one["n"] > 1:
+            quantile = special.stdtrit(one["n"] - 1, 0.5 + confidence / 2)
+            reach = float(quantile * one["sd"] * (1 / one["n"] + 1 / row["n"]) ** 0.5) + 1e-9
+        low, high = one["mean"] - reach, one["mean"] + reach
+        within = None if reach != reach else bool(low <= row["mean"] <= high)
+        found |= {"low": low, "high": high, "recorded": one["mean"], "recorded_sd": one["sd"]}
+        rows.append(found | {"recorded_n": one["n"], "within": within})
+    behind = ["mean", "n", "low", "high", "recorded", "recorded_sd", "recorded_n", "within"]
+    return pd.DataFrame(rows, columns=[*by, *behind])
+
+
 def is_current(record):
     """Whether a record was made with the settings that its recipe has now.
 
