@@ -82,6 +82,8 @@ def test_faithful_settings_are_the_sources():
     )
     cifar = recipes.get("cifar10-noise").budget("faithful")
     # Times 0.1 every 20,000 steps, which are 40 epochs of 500 steps.
+    # TFLearn's penalty of 1e-4 is on half the sum of squares.
+    assert cifar.l2 == 1e-4 / 2
     assert cifar.schedule.boundaries == (40, 80) and 20_000 * cifar.batch_size == 40 * 50_000
     aprelu = recipes.get("cifar10-aprelu").budget("faithful")
     assert aprelu.nesterov and aprelu.gamma_l2 == 1e-4 and aprelu.schedule.boundaries == (1500, 3000, 4500)
