@@ -40,6 +40,7 @@ TESTS = {
     "tests/test_many.py": "",
     "tests/test_bench.py": "test_port_computes or test_steps",
     "tests/test_records.py": "test_weights or load_model",
+    "tests/test_gpu_records.py": "another_device or from_plan",
     "tests/test_docstrings.py": "test_examples and (ops or models or layers or augment or training)",
 }
 # Tests that start Keras and that `make test` alone runs, and why.
