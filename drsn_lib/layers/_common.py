@@ -162,9 +162,6 @@ class GateLayer(keras.layers.Layer):
         layer.build((None, units))
         return layer
 
-    def _inspected(self, x):
-        return inspected(self, x)
-
     def compute_output_shape(self, input_shape):
         """The shape of the input."""
         return tuple(input_shape)

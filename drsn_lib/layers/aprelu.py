@@ -103,7 +103,7 @@ class APReLU(_common.GateLayer):
         Returns:
             Tensor of shape `(batch, channels)`, each between 0 and 1.
         """
-        x = self._inspected(x)
+        x = _common.inspected(self, x)
         return self._slopes(x, ops.relu(-x), training)
 
     def _slopes(self, x, below, training):

@@ -1,7 +1,6 @@
 """The residual unit of all of the book's networks."""
 
 import keras
-from keras import ops
 
 from drsn_lib.layers import _common
 from drsn_lib.layers.aprelu import APReLU
@@ -208,7 +207,7 @@ class ResidualUnit(keras.layers.Layer):
         Returns:
             Tensor of the unit's output shape.
         """
-        x = self._inspected(x)
+        x = _common.inspected(self, x)
         return self._residual(x, training)
 
     def scales(self, x, training=False):
@@ -253,13 +252,6 @@ class ResidualUnit(keras.layers.Layer):
                 f"This unit is of branch {self.branch!r}."
             )
         return self.gate.thresholds(u, training)
-
-    def _inspected(self, x):
-        x = ops.cast(ops.convert_to_tensor(x), self.compute_dtype)
-        if not self.built:
-            self.build(tuple(x.shape))
-            self.built = True
-        return x
 
     def _residual(self, x, training):
         u = self.conv_1(self._activate(self.activation_1, self.norm_1(x, training=training), training))

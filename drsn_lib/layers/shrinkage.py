@@ -101,7 +101,7 @@ class Shrinkage(_common.GateLayer):
         Returns:
             Tensor of shape `(batch, channels)`, or `(batch, 1)` if shared; each between 0 and 1.
         """
-        return self._scales_and_means(self._inspected(x), training)[0]
+        return self._scales_and_means(_common.inspected(self, x), training)[0]
 
     def thresholds(self, x, training=False):
         """The thresholds by which the block shrinks a feature map.
@@ -113,7 +113,7 @@ class Shrinkage(_common.GateLayer):
         Returns:
             Tensor of shape `(batch, channels)`, or `(batch, 1)` if shared, in the units of `x`.
         """
-        return self._thresholds(self._inspected(x), training)
+        return self._thresholds(_common.inspected(self, x), training)
 
     def _scales_and_means(self, x, training):
         means = _common.mean_over_space(kops.abs(x))

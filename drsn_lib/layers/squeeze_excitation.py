@@ -97,7 +97,7 @@ class SqueezeExcitation(_common.GateLayer):
         Returns:
             Tensor of shape `(batch, channels)`, each between 0 and 1.
         """
-        return self._gates(self._inspected(x), training)
+        return self._gates(_common.inspected(self, x), training)
 
     def _gates(self, x, training):
         squeezed = _common.mean_over_space(ops.abs(x) if self.squeeze == "abs" else x)
