@@ -73,6 +73,6 @@ def test_weights_of_another_backend_enter_a_model_made_here_and_it_trains_on(sou
     compare(source, name, "outputs with loaded weights", exchange.outputs(model, x), arrays[f"{name}/y"], SAME)
     model.compile(keras.optimizers.SGD(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     y = np.arange(len(x)) % 3
-    before = model.evaluate(x, y, verbose=0)
-    model.fit(x, y, batch_size=len(x), epochs=3, verbose=0)
-    assert model.evaluate(x, y, verbose=0) < before
+    # The loss of training itself: with statistics that still follow the weights, evaluation may go either way.
+    losses = model.fit(x, y, batch_size=len(x), epochs=3, verbose=0).history["loss"]
+    assert losses[2] < losses[1] < losses[0]
