@@ -7,7 +7,8 @@
 
 The machine needs Python, JAX for its device, NumPy, SciPy, pandas, h5py, Pillow and tqdm; Keras comes along. `work`
 is the same on a processor, which is how it is rehearsed: `--device cpu --budget smoke`. It stops by itself before its
-seconds are over; what is finished is packed, what is not lies in a checkpoint, and the same call goes on from both.
+seconds are over; what is finished is packed. What is not goes on from its checkpoint in the next call, as long as the
+machine is kept; on a fresh one it begins anew, and what was collected before is not trained again.
 """
 
 import argparse
@@ -302,14 +303,11 @@ def train(recipe, budget, variant, todo, runs, options):
 
 
 def pack(runs, out, report, device):
-    """Writes what comes back: records and weights in one archive, open checkpoints in others."""
+    """Writes what comes back: records and weights in one archive, and what was done when."""
     (out / "report.json").write_text(json.dumps({"device": device, "groups": report}, indent=1))
     with zipfile.ZipFile(out / "records.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted([*runs.glob("*.jsonl"), *runs.glob("weights/**/*.npz")]):
             archive.write(path, path.relative_to(runs))
-    for number, path in enumerate(sorted(runs.glob("checkpoints/*.npz"))[:4]):
-        if path.stat().st_size <= FILE_BYTES:
-            shutil.copyfile(path, out / f"checkpoint-{number}.npz")
     size = (out / "records.zip").stat().st_size
     print(f"records.zip: {size / 2**20:.2f} MiB" + (" is larger than the door" if size > FILE_BYTES else ""))
 

@@ -1,4 +1,4 @@
-"""Soft thresholding by thresholds that are learned, but the same for every sample."""
+"""Soft thresholding without attention: one learned number a channel."""
 
 import math
 
@@ -18,7 +18,7 @@ class LearnedThreshold(keras.layers.Layer):
 
     What is left of `Shrinkage` when its attention is taken away: the control that tells what the attention is
     good for. With `relative=True` every channel has one learned fraction of the sample's mean magnitude; with
-    `relative=False` one learned threshold in the units of the input, as shrinkage networks had before. Made
+    `relative=False` one learned threshold in the units of the input, the same for every sample. Made
     with `trainable=False`, the numbers stay where they start.
 
     Example:

@@ -307,7 +307,7 @@ def agreement(table, reference, value="test_accuracy", confidence=0.99):
         ValueError: As for `by_seed`.
 
     Reference:
-        Hahn and Meeker, "Statistical intervals" (1991), section 4.7, for the interval.
+        Hahn and Meeker, "Statistical intervals" (1991), chapter 4, for the interval.
     """
     import pandas as pd
     from scipy import special
