@@ -90,7 +90,7 @@ def test_doctor_looks_at_everything(tmp_path, capsys, monkeypatch):
         (["train", "mnist-noise", "--variant", "resnet", "--seeds", "4-2"], "must be like 3, 0-4 or 0,2,7-9"),
         (["train", "mnist-noise", "--variant", "resnet", "--seeds", "a"], "must be like 3, 0-4 or 0,2,7-9"),
         (["train", "mnist-noise", "--variant", "resnet", "--condition", "snr_db=1"], "(it has none)"),
-        (["train", "vibration-snr", "--variant", "resnet"], "has 34 conditions: name those"),
+        (["train", "vibration-snr", "--variant", "resnet"], "has 35 conditions: name those"),
         (["train", "vibration-snr", "--variant", "resnet", "--condition", "noise=white"], "noise: gaussian, laplacian"),
         (["records", "--add", "nowhere/at/all"], "nowhere/at/all"),
     ],

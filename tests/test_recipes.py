@@ -105,7 +105,7 @@ def test_faithful_settings_are_the_sources():
         0.001,
     ]
     assert (paper.batch_size, paper.momentum, paper.nesterov, paper.l2) == (128, 0.9, False, 1e-4)
-    assert len(recipes.get("vibration-snr").conditions) == 3 * 11 + 1
+    assert len(recipes.get("vibration-snr").conditions) == 3 * 11 + 1 + 1
 
 
 def test_mixed_noise_is_another_level_for_every_sample():
@@ -128,6 +128,8 @@ def test_probes_are_the_test_samples_in_other_noise(name):
     recipe = recipes.get(name)
     if recipe.data.source == "cifar10":
         needs_cached("cifar10.npz", "load_cifar10()")
+    if recipe.data.source == "cwru":
+        needs_cached("cwru/12k/97.mat", "load_cwru('12k')")
     clean = {"noise": "none", "snr_db": None}
     own = training.prepare(name, "smoke", clean).test
     found = dict(training.probes(name, "smoke", clean))
@@ -139,6 +141,11 @@ def test_probes_are_the_test_samples_in_other_noise(name):
         level = dict(probe)["snr_db"]
         if level is None:
             np.testing.assert_array_equal(x, own[0])
+        elif recipe.data.standardize:
+            # Signal plus noise was scaled to deviation 1: the signal's share is what lies along the clean window.
+            share = (x * own[0]).mean(axis=(1, 2))
+            found_db = 10 * np.log10(share**2 / (1 - share**2))
+            assert abs(found_db.mean() - level) < 0.1 and found_db.std() < 0.6
         else:
             # Where a mean is subtracted, channel by channel, it is added back: it is part of the photograph's power.
             np.testing.assert_allclose(data.measure_snr(own[0] + mean, x + mean), level, atol=1e-3)
@@ -187,7 +194,7 @@ def test_plans_are_sorted_by_worth_and_can_be_carried_out():
         (lambda: recipes.get("mnist"), ["`recipe` must be one of 'mnist-noise'", "'mnist'"]),
         (lambda: recipes.get("mnist-noise").variant("drsn"), ["'drsn-cs'", "variant='drsn'"]),
         (lambda: recipes.get("mnist-noise").budget("quick"), ["'faithful', 'modern', 'smoke'", "budget='quick'"]),
-        (lambda: recipes.get("vibration-snr").condition(), ["34 in all", "condition={}"]),
+        (lambda: recipes.get("vibration-snr").condition(), ["35 in all", "condition={}"]),
         (lambda: recipes.get("mnist-noise").condition({"snr_db": 0}), ["must be one of {}", "{'snr_db': 0}"]),
     ],
 )
@@ -232,7 +239,7 @@ def test_prepared_vibration_has_its_noise_and_shares_no_recording():
 
 def test_prepared_bearings():
     needs_cached("cwru/12k/97.mat", "load_cwru('12k')")
-    for name in ("cwru-load-shift", "cwru-size-shift"):
+    for name in ("cwru-random", "cwru-time", "cwru-load-shift", "cwru-size-shift"):
         made = training.prepare(name, "modern", {"noise": "gaussian", "snr_db": 0.0})
         for x, y in made:
             assert set(np.unique(y)) == {0, 1, 2}
