@@ -97,6 +97,11 @@ VARIANT_COLORS = {
     "leaky_relu": COLORS["sky"],
     "prelu": COLORS["black"],
     "aprelu": COLORS["purple"],
+    "relu-wide": COLORS["gray"],
+    "aprelu-mean": COLORS["orange"],
+    "aprelu-positive": COLORS["green"],
+    "aprelu-negative": "#8a5f00",
+    "drsn-cw-aprelu": "#6a3d9a",
 }
 # How a chart names the networks.
 VARIANT_NAMES = {
@@ -113,6 +118,11 @@ VARIANT_NAMES = {
     "leaky_relu": "Leaky ReLU",
     "prelu": "PReLU",
     "aprelu": "APReLU",
+    "relu-wide": "ReLU, wider",
+    "aprelu-mean": "APReLU, mean",
+    "aprelu-positive": "APReLU, positive",
+    "aprelu-negative": "APReLU, negative",
+    "drsn-cw-aprelu": "DRSN-CW, APReLU",
 }
 
 # What `use_style` sets.
@@ -1126,6 +1136,11 @@ _VARIANT_LOOKS = {
     "leaky_relu": ((0, (5, 1.5)), "D"),
     "prelu": ((0, (1, 1.5)), "^"),
     "aprelu": ("-", "o"),
+    "relu-wide": ((0, (8, 2)), "s"),
+    "aprelu-mean": ((0, (6, 1.5, 1, 1.5)), "v"),
+    "aprelu-positive": ((0, (3, 1, 1, 1, 1, 1)), "P"),
+    "aprelu-negative": ((0, (1, 3)), "x"),
+    "drsn-cw-aprelu": ((0, (4, 1, 4, 1, 1, 1)), "*"),
 }
 
 

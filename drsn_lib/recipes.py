@@ -670,9 +670,11 @@ _VIBRATION_APRELU = dataclasses.replace(
         "The paper's recordings are not public: the windows are simulated.",
         "The paper has windows of 4096 points, 6 to 12 units and 5, 3 and 1 dB; here it is the network of 2020.",
         "The variants drsn-cw and drsn-cw-aprelu are this book's: whether the two ideas add up.",
+        "So is relu-wide: ReLU with about as many parameters as APReLU brings.",
     ),
     variants=(
         _with_activation("relu", "relu"),
+        Variant("relu-wide", "resnet", (("stem", (6, 2)), ("stages", ((6, 4, 2), (12, 4, 2), (24, 4, 2))))),
         _with_activation("leaky_relu", "LeakyReLU", (("negative_slope", 0.1),)),
         _with_activation("prelu", "PReLU", (("shared_axes", (1,)),)),
         _with_activation("aprelu", "APReLU"),
@@ -692,6 +694,7 @@ _VIBRATION_APRELU = dataclasses.replace(
             5,
             (
                 "relu",
+                "relu-wide",
                 "leaky_relu",
                 "prelu",
                 "aprelu",
