@@ -177,7 +177,7 @@ class Recipe:
 
     >>> recipe = get("vibration-snr")
     >>> recipe.preset, recipe.budget_names
-    ('vibration', ('faithful', 'modern', 'smoke'))
+    ('vibration', ('faithful', 'modern', 'short', 'smoke'))
     >>> recipe.condition({"noise": "pink", "snr_db": -5})
     (('noise', 'pink'), ('snr_db', -5.0))
 
