@@ -11,7 +11,19 @@ import importlib
 
 __version__ = "0.1.0"
 
-__all__ = ["augment", "data", "layers", "models", "ops", "plotting", "recipes", "records", "training", "widgets"]
+__all__ = [
+    "augment",
+    "data",
+    "diagnose",
+    "layers",
+    "models",
+    "ops",
+    "plotting",
+    "recipes",
+    "records",
+    "training",
+    "widgets",
+]
 _NEED_KERAS = {"augment", "layers", "models", "ops", "training"}
 
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m drsn_lib recipes|train|study|reproduce|records|doctor`."""
+"""The command line: `python -m drsn_lib recipes|train|study|reproduce|records|diagnose|doctor`."""
 
 import argparse
 import contextlib
@@ -101,11 +101,84 @@ def _parser():
     table.add_argument("--add", metavar="PATH", help="add the records of a file or folder to those of the package")
     table.set_defaults(run=_records)
 
+    _add_diagnose(commands)
+
     words = "look at this machine and say what is missing"
     doctor = commands.add_parser("doctor", help=words, description=words[0].upper() + words[1:] + ".")
     doctor.add_argument("--backend", choices=BACKENDS, help="Keras' backend; $KERAS_BACKEND if not given")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _add_diagnose(commands):
+    words = "train on a folder of your own signals, and report how far the result can be believed"
+    command = commands.add_parser("diagnose", help=words, description=words[0].upper() + words[1:] + ".")
+    command.add_argument(
+        "folder",
+        nargs="?",
+        metavar="FOLDER",
+        help="signals (CSV, TXT, WAV, MAT, NPY, NPZ), a sub-folder a class, or labels.csv with file,label[,recording]",
+    )
+    command.add_argument("--out", metavar="REPORT", help="folder of the report; FOLDER-report if not given")
+    command.add_argument("--sampling-rate", type=float, metavar="HZ", help="where the files do not say it")
+    command.add_argument("--window", type=int, default=2048, metavar="POINTS", help="points of a window")
+    command.add_argument("--overlap", type=float, default=0.0, metavar="SHARE", help="share that the next one repeats")
+    command.add_argument("--variant", dest="network", default="drsn-cw", metavar="NAME", help="the network")
+    command.add_argument(
+        "--control", metavar="NAME", help="the network that it is compared with; senet for drsn-cw if not given"
+    )
+    command.add_argument("--seeds", default="0-2", help="such as 3, 0-4 or 0,2,7-9")
+    command.add_argument("--epochs", type=int, metavar="N", help="if not given, what makes some hundreds of steps")
+    command.add_argument(
+        "--group-by",
+        choices=("file", "recording"),
+        default="file",
+        help="what stays together in a split: a file, or a recording, as labels.csv or a folder in the class's says",
+    )
+    command.add_argument("--channel", metavar="NAME", help="column, variable or channel, where a file has several")
+    command.add_argument("--backend", choices=BACKENDS, help="Keras' backend; $KERAS_BACKEND if not given")
+    command.add_argument("--force", action="store_true", help="replace a report that is there")
+    command.add_argument("--quiet", action="store_true", help="no progress bar, no summary")
+    command.add_argument("--classify", metavar="FILE", help="no training: say which class this file belongs to")
+    command.add_argument("--model", metavar="REPORT", help="with --classify: folder of the report to use")
+    command.add_argument("--example", metavar="FOLDER", help="no training: write a folder of simulated signals to try")
+    command.set_defaults(run=_diagnose)
+
+
+def _diagnose(options):
+    from drsn_lib import diagnose
+
+    wanted = [name for name in ("folder", "classify", "example") if getattr(options, name) is not None]
+    if len(wanted) != 1:
+        raise ValueError(
+            "`diagnose` does one of three things: FOLDER trains, --classify FILE --model REPORT uses what was trained, "
+            f"--example FOLDER writes signals to try it. Received: {' and '.join(wanted) or 'none of them'}"
+        )
+    if (options.classify is None) != (options.model is None):
+        raise ValueError("--classify FILE and --model REPORT belong together: the file, and the report's folder.")
+    if options.example:
+        folder = diagnose.write_example(options.example)
+        print(f"{folder} holds simulated signals. Now: python -m drsn_lib diagnose {folder}")
+        return
+    _choose_backend(options.backend, start=False)  # wrong files are told at once, without those seconds
+    if options.classify:
+        print(diagnose.load(options.model).classify(options.classify, options.sampling_rate))
+        return
+    diagnose.run(
+        options.folder,
+        options.out,
+        sampling_rate=options.sampling_rate,
+        window=options.window,
+        overlap=options.overlap,
+        variant=options.network,
+        control=options.control,
+        seeds=_numbers("--seeds", options.seeds),
+        epochs=options.epochs,
+        group_by=options.group_by,
+        channel=options.channel,
+        force=options.force,
+        progress=not options.quiet,
+    )
 
 
 @contextlib.contextmanager
@@ -267,7 +340,7 @@ def _same(value, text):
         return str(value) == text
 
 
-def _choose_backend(backend, devices=1):
+def _choose_backend(backend, devices=1, start=True):
     """Chooses Keras' backend before it is loaded, and makes virtual devices where there are only processors."""
     backend = backend or os.environ.get("KERAS_BACKEND") or "tensorflow"
     if importlib.util.find_spec(backend) is None:
@@ -283,6 +356,8 @@ def _choose_backend(backend, devices=1):
         # Counts for processors only, so it does no harm where there are GPUs.
         flag = f"--xla_force_host_platform_device_count={devices}"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+    if not start:
+        return
     from drsn_lib import _quiet
 
     _quiet.import_keras()

@@ -12,7 +12,7 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import Arc, Circle, FancyBboxPatch, Rectangle, Wedge
 from PIL import Image
 
 __all__ = [
@@ -21,20 +21,32 @@ __all__ = [
     "STYLE",
     "VARIANT_COLORS",
     "VARIANT_NAMES",
+    "aprelu_diagram",
+    "banded_curves",
     "basis_panels",
+    "bearing_section",
+    "beside_published",
     "best_guesses",
+    "call_times",
     "channel_bands",
     "channel_correlations",
     "channel_ranges",
+    "class_examples",
     "companion_rows",
     "company_spread",
+    "confusion_tables",
+    "cost_ratios",
+    "demodulation_steps",
     "depth_curves",
+    "difference_forest",
     "energy_concentration",
     "error_against_threshold",
+    "fault_fingerprints",
     "gain_against_threshold",
     "gate_bars",
     "heat_tables",
     "image_row",
+    "leads_beside_published",
     "learning_curves",
     "level_curves",
     "level_differences",
@@ -42,30 +54,43 @@ __all__ = [
     "line_spectra",
     "map_rows",
     "named_curves",
+    "network_stages",
     "noise_maxima",
     "noise_response",
     "noise_sweep",
-    "paired_levels",
+    "operator_rows",
+    "parameter_shares",
     "path_lengths",
     "photograph_rows",
     "proximal_costs",
+    "published_beside",
+    "receptive_fields",
     "record_table",
+    "rectifier_functions",
+    "reliability_panels",
     "risk_curves",
     "score_ladder",
+    "score_rows",
     "seed_scores",
     "shared_thresholds",
     "shrinkage_histograms",
     "signal_panels",
     "snr_curves",
+    "split_ladder",
+    "split_maps",
     "split_scores",
     "squeeze_statistics",
     "start_runs",
+    "stream_panels",
     "threshold_functions",
+    "threshold_scatter",
+    "two_by_two",
     "unit_diagrams",
     "unit_orders",
     "unit_path",
     "unit_profiles",
     "use_style",
+    "value_strips",
     "variance_shares",
     "variant_scores",
     "zero_shares",
@@ -178,8 +203,14 @@ def _small_png(figure):
     figure.savefig(buffer, format="png", dpi=2 * figure.dpi, bbox_inches="tight")
     image = Image.open(buffer).convert("RGB")
     method = Image.Quantize.FASTOCTREE if image.getcolors(256) is None else Image.Quantize.MEDIANCUT
+    reduced = image.quantize(256, method=method, dither=Image.Dither.NONE)
+    if image.getpixel((0, 0)) == (255, 255, 255):
+        # The palette mixes the ground with what is nearly white; it shall stay white.
+        palette, ground = reduced.getpalette(), 3 * reduced.getpixel((0, 0))
+        palette[ground : ground + 3] = 255, 255, 255
+        reduced.putpalette(palette)
     small = io.BytesIO()
-    image.quantize(256, method=method, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    reduced.save(small, "PNG", optimize=True)
     # The width alone: a page that is narrower then keeps the proportions.
     return small.getvalue(), {"width": image.width // 2}
 
@@ -1489,6 +1520,7 @@ def unit_profiles(panels, logarithmic=True, guide=None, label="unit"):
             words, values = guide[name]
             axis.plot(np.arange(len(values)), values, color=COLORS["black"], linewidth=1.1, linestyle=":", label=words)
         axis.set_xlabel(label)
+        axis.locator_params(axis="x", integer=True)
         axis.set_ylabel(name)
         if logarithmic:
             axis.set_yscale("log")
@@ -2126,71 +2158,6 @@ def channel_correlations(panels, label="rank correlation with the noise"):
     return figure
 
 
-def paired_levels(table, pairs, value="test_accuracy", source=True):
-    """Draws what a network is ahead of others at each noise level, with bootstrap intervals over random seeds.
-
-    Example:
-
-    >>> import pandas as pd
-    >>> variants, scores = ["resnet"] * 2 + ["drsn-cw"] * 2, [0.90, 0.92, 0.93, 0.94]
-    >>> runs = pd.DataFrame({"variant": variants, "seed": [0, 1, 0, 1], "test_accuracy": scores})
-    >>> figure = paired_levels(runs.assign(noise="none", snr_db=np.nan), [("drsn-cw", "resnet")], source=False)
-    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
-    ['clean']
-
-    Args:
-        table: A table of records with the columns `noise` and `snr_db`, of one training condition; see
-            `drsn_lib.records.probe_table`.
-        pairs: List of `(variant, control)`, one panel each.
-        value: String, the column of the scores.
-        source: Whether a line at the foot says where the records are from.
-
-    Returns:
-        A Matplotlib figure; dots are random seeds, bars their means, lines intervals of 95 % (see
-        `drsn_lib.records.paired`).
-
-    Raises:
-        ValueError: As for `drsn_lib.records.paired`.
-    """
-    from drsn_lib import records
-
-    levels = sorted(dict.fromkeys(table["snr_db"].fillna(np.inf)))
-    names = ["clean" if np.isinf(level) else f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in levels]
-    columns = min(3, len(pairs))
-    lines = -(-len(pairs) // columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(8.4, 1.0 + 2.5 * lines), sharex=True, sharey=True, squeeze=False
-    )
-    for axis in axes.flat[len(pairs) :]:
-        axis.axis("off")
-    for axis, (name, control) in zip(axes.flat, pairs, strict=False):
-        axis.axhline(0, color=COLORS["black"], linewidth=1)
-        for at, level in enumerate(levels):
-            part = table[table["snr_db"].fillna(np.inf) == level]
-            found = records.paired(part, name, control, value)
-            color = VARIANT_COLORS.get(control, COLORS["black"])
-            axis.plot([at, at], [100 * found.low, 100 * found.high], color=color, linewidth=2, marker="_", zorder=1)
-            axis.plot([at - 0.25, at + 0.25], [100 * found.mean] * 2, color=color, linewidth=2.6)
-            axis.plot(
-                np.full(found.n, at),
-                100 * found.differences.to_numpy(),
-                "o",
-                color=color,
-                markersize=4,
-                alpha=0.6,
-                markeredgewidth=0,
-            )
-        words = f"{VARIANT_NAMES.get(name, name)} \N{MINUS SIGN} {VARIANT_NAMES.get(control, control)}"
-        axis.text(0.5, 1.02, words, transform=axis.transAxes, ha="center", va="bottom", fontsize=9.5)
-        axis.set_xticks(range(len(levels)), names)
-        axis.tick_params(axis="x", labelsize=8.5)
-        axis.grid(axis="x", visible=False)
-    for axis in axes[-1]:
-        axis.set_xlabel("SNR, dB")
-    figure.supylabel("difference, percentage points", fontsize=11)
-    return _with_source(figure, table, source)
-
-
 def unit_path(columns, rows=("$u$", "after shrinkage")):
     """Draws maps on their way through units: a column a unit, a row a step, each column on its own scale.
 
@@ -2230,7 +2197,7 @@ def unit_path(columns, rows=("$u$", "after shrinkage")):
 
 
 def level_differences(table, pairs, panels=None, value="test_accuracy", source=True):
-    """Draws how far networks are ahead of others at each noise level: mean paired difference and its interval.
+    """Draws how far networks are ahead of others at each noise level: paired differences, their mean and interval.
 
     Example:
 
@@ -2246,45 +2213,71 @@ def level_differences(table, pairs, panels=None, value="test_accuracy", source=T
     Args:
         table: A table of records with a column `"snr_db"`, which is empty where there was no noise; see
             `drsn_lib.records.probe_table`.
-        pairs: List of `(variant, control)`, at most four.
-        panels: String, the column that gives one panel each; None for a single panel.
+        pairs: List of `(variant, control)`; at most four in one panel.
+        panels: String, the column that gives one panel each, or `"pair"` for a panel a pair; None for a single
+            panel.
         value: String, the column of the scores.
         source: Whether a line at the foot says where the records are from.
 
     Returns:
-        A Matplotlib figure. Lines are bootstrap intervals of 95 % (see `drsn_lib.records.paired`); one seed has
-        none.
+        A Matplotlib figure. Dots are random seeds, marks their means, lines bootstrap intervals of 95 % (see
+        `drsn_lib.records.paired`); one seed has none.
 
     Raises:
-        ValueError: As for `drsn_lib.records.paired`.
+        ValueError: If there are more than four pairs in a panel, or as for `drsn_lib.records.paired`.
     """
     from drsn_lib import records
 
+    apart = panels == "pair"
+    if len(pairs) > 4 and not apart:
+        raise ValueError(
+            f"Expected at most four pairs in one panel. Received {len(pairs)}; `panels='pair'` draws more."
+        )
     looks = [(COLORS["vermillion"], "o"), (COLORS["blue"], "s"), (COLORS["green"], "^"), (COLORS["purple"], "D")]
-    kinds = [None] if panels is None else list(dict.fromkeys(table[panels]))
+    kinds = list(range(len(pairs))) if apart else [None] if panels is None else list(dict.fromkeys(table[panels]))
     levels = [*sorted(table["snr_db"].dropna().unique())] + [None] * bool(table["snr_db"].isna().any())
     names = ["clean" if level is None else f"{level:g}".replace("-", "\N{MINUS SIGN}") for level in levels]
-    figure, axes = plt.subplots(
-        1, len(kinds), figsize=(max(5.2, 1.2 + 2.4 * len(kinds)), 3.9), sharey=True, squeeze=False
-    )
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        part = table if kind is None else table[table[panels] == kind]
+    columns = 2 if len(kinds) == 4 else min(3, len(kinds))
+    lines = -(-len(kinds) // columns)
+    size = (max(5.2, 1.2 + 2.4 * max(columns, 3 * (lines > 1))), 3.9 if lines == 1 else 1.0 + 2.4 * lines)
+    figure, axes = plt.subplots(lines, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+    for axis in axes.flat[len(kinds) :]:
+        axis.axis("off")
+    for axis, kind in zip(axes.flat, kinds, strict=False):
+        part = table if apart or kind is None else table[table[panels] == kind]
+        here = [pairs[kind]] if apart else pairs
         axis.axhline(0, color=COLORS["black"], linewidth=1)
-        for place, ((a, b), (color, mark)) in enumerate(zip(pairs, looks, strict=False)):
-            at = np.arange(len(levels)) + 0.24 * (place - (len(pairs) - 1) / 2)
+        for place, ((a, b), (color, mark)) in enumerate(zip(here, looks, strict=False)):
+            color = VARIANT_COLORS.get(b, COLORS["black"]) if apart else color
+            words = f"{VARIANT_NAMES.get(a, a)} \N{MINUS SIGN} {VARIANT_NAMES.get(b, b)}"
+            at = np.arange(len(levels)) + 0.24 * (place - (len(here) - 1) / 2)
+            label = None if apart else words
             for spot, level in zip(at, levels, strict=True):
-                here = part[part["snr_db"].isna() if level is None else part["snr_db"] == level]
-                found = records.paired(here, a, b, value)
+                there = part[part["snr_db"].isna() if level is None else part["snr_db"] == level]
+                if not len(there):  # a panel need not have every level
+                    continue
+                found = records.paired(there, a, b, value)
+                seeds = 100 * found.differences.to_numpy(float)
                 axis.plot([spot] * 2, [100 * found.low, 100 * found.high], color=color, linewidth=1.8)
-                label = f"{VARIANT_NAMES.get(a, a)} \u2212 {VARIANT_NAMES.get(b, b)}" if spot == at[0] else None
-                axis.plot(spot, 100 * found.mean, mark, color=color, markersize=4.5, linestyle="none", label=label)
+                beside = [spot + 0.16 / (len(here) + 1)] * found.n  # where the line does not hide them
+                axis.plot(beside, seeds, "o", color=color, markersize=3.2, alpha=0.5, markeredgewidth=0)
+                axis.plot(spot, 100 * found.mean, mark, color=color, markersize=5, linestyle="none", label=label)
+                label = None
         axis.set_xticks(range(len(levels)), names, fontsize=9 if len(kinds) > 1 else 10)
-        axis.set_xlabel("SNR, dB")
         axis.grid(axis="x", visible=False)
         if kind is not None:
-            axis.text(0.5, 1.02, str(kind), transform=axis.transAxes, ha="center", va="bottom")
-    axes[0, 0].set_ylabel("difference, percentage points")
-    _legend(figure, axes[0, 0])
+            said = words if apart else str(kind)
+            axis.text(0.5, 1.02, said, transform=axis.transAxes, ha="center", va="bottom", fontsize=10)
+    for place in range(columns):  # a column's lowest panel carries the levels
+        lowest = axes[(len(kinds) - 1 - place) // columns, place]
+        lowest.set_xlabel("SNR, dB")
+        lowest.tick_params(labelbottom=True)
+    if lines > 1:
+        figure.supylabel("difference, percentage points", fontsize=11)
+    else:
+        axes[0, 0].set_ylabel("difference, percentage points")
+    if not apart:
+        _legend(figure, axes[0, 0])
     return _with_source(figure, table, source)
 
 
@@ -2374,3 +2367,1275 @@ def level_curves(table, value="test_accuracy", trained_at=None, chance=None, lab
     axis.set(xlabel="SNR of the test samples, dB", ylabel=label or value.replace("_", " "))
     _legend(figure, axis)
     return _with_source(figure, table, source)
+
+
+# --- Combining and choosing -----------------------------------------------------------------------
+
+
+def parameter_shares(rows):
+    """Draws how many parameters networks have, and in which kind of layer they are, as stacked bars.
+
+    Example:
+
+    >>> figure = parameter_shares({"ResNet": {"convolutions": 7000, "gates": 0}, "SENet": {"gates": 3000}})
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['ResNet', 'SENet']
+
+    Args:
+        rows: Dictionary from a network's label to a dictionary from a kind of layer to its number of parameters.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    kinds = list(dict.fromkeys(kind for row in rows.values() for kind in row))
+    looks = [(COLORS["blue"], ""), (COLORS["sky"], ""), (COLORS["orange"], "//"), (COLORS["purple"], "\\\\")]
+    figure, axis = plt.subplots(figsize=(7.2, 0.9 + 0.5 * len(rows)))
+    left = np.zeros(len(rows))
+    for kind, (color, hatch) in zip(kinds, looks, strict=False):
+        width = np.array([row.get(kind, 0) for row in rows.values()], float)
+        axis.barh(range(len(rows)), width, 0.62, left, color=color, hatch=hatch, edgecolor="white", label=kind)
+        left += width
+    for place, total in enumerate(left):
+        axis.annotate(f"{total:,.0f}", (total, place), (4, 0), textcoords="offset points", va="center", fontsize=9.5)
+    axis.set_yticks(range(len(rows)), list(rows))
+    axis.invert_yaxis()
+    axis.set(xlabel="parameters", xlim=(0, 1.14 * left.max()))
+    axis.grid(axis="y", visible=False)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=len(kinds), fontsize=10)
+    return figure
+
+
+def cost_ratios(panels):
+    """Draws what networks cost as multiples of one of them: medians, with the range of the middle half of the rounds.
+
+    Example:
+
+    >>> figure = cost_ratios({"forward pass": {"SENet": [1.1, 1.2, 1.3], "DRSN-CW": [1.2, 1.3, 1.5]}})
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['SENet', 'DRSN-CW']
+
+    Args:
+        panels: Dictionary from a panel's label to a dictionary from a network's label to its ratios, one a round.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    height = 1.1 + 0.42 * max(len(rows) for rows in panels.values())
+    figure, axes = plt.subplots(1, len(panels), figsize=(8.0, height), sharey=True, squeeze=False)
+    for axis, (name, rows) in zip(axes[0], panels.items(), strict=True):
+        axis.axvline(1, color=COLORS["black"], linewidth=1)
+        for place, ratios in enumerate(rows.values()):
+            low, middle, high = np.percentile(ratios, [25, 50, 75])
+            axis.plot([low, high], [place] * 2, color=COLORS["vermillion"], linewidth=5, alpha=0.4)
+            axis.plot(middle, place, "o", color=COLORS["vermillion"], markersize=7)
+        axis.set_yticks(range(len(rows)), list(rows))
+        axis.set_ylim(len(rows) - 0.5, -0.5)
+        axis.set_xlabel("time, as a multiple of the ResNet's")
+        axis.text(0.5, 1.02, name, transform=axis.transAxes, ha="center", va="bottom")
+        axis.grid(axis="y", visible=False)
+    return figure
+
+
+def two_by_two(groups, labels, ylabel="test accuracy"):
+    """Draws the scores of a two-by-two experiment: one factor along the axis, the other as lines, a dot a random seed.
+
+    Where the factors simply add up, the lines are parallel.
+
+    Example:
+
+    >>> groups = {"ReLU": ([0.90, 0.91], [0.92, 0.93]), "APReLU": ([0.91, 0.93], [0.93, 0.95])}
+    >>> figure = two_by_two(groups, ("no threshold", "threshold"))
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['no threshold', 'threshold']
+
+    Args:
+        groups: Dictionary from a label of the second factor to a pair of sequences of scores, one number a random
+            seed and the same seeds in the same order: without and with the first factor.
+        labels: Pair of strings, what the first factor's two places are called.
+        ylabel: String.
+
+    Returns:
+        A Matplotlib figure; thin lines join a seed's two scores, thick ones the means.
+    """
+    figure, axis = plt.subplots(figsize=(5.6, 3.8))
+    looks = [(COLORS["blue"], "s", "-"), (COLORS["purple"], "o", (0, (5, 1.5)))]
+    for (name, pair), (color, mark, dashes), shift in zip(groups.items(), looks, (-0.03, 0.03), strict=False):
+        at = np.array([0, 1]) + shift
+        for scores in zip(*pair, strict=True):
+            axis.plot(at, scores, mark, color=color, linestyle=dashes, linewidth=0.8, markersize=4, alpha=0.5)
+        means = [np.mean(one) for one in pair]
+        axis.plot(at, means, mark, color=color, linestyle=dashes, linewidth=2.8, markersize=9, label=name)
+    axis.set_xticks([0, 1], labels)
+    axis.set_xlim(-0.35, 1.35)
+    axis.set_ylabel(ylabel)
+    axis.grid(axis="x", visible=False)
+    axis.legend()
+    return figure
+
+
+def difference_forest(groups, unit="percentage points of test accuracy"):
+    """Draws paired differences of many experiments below each other, each with its interval.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> from drsn_lib import records
+    >>> variants, scores = ["resnet"] * 2 + ["drsn-cw"] * 2, [0.90, 0.92, 0.93, 0.94]
+    >>> runs = pd.DataFrame({"variant": variants, "seed": [0, 1, 0, 1], "test_accuracy": scores})
+    >>> figure = difference_forest({"digits": {"threshold": records.paired(runs, "drsn-cw", "resnet")}})
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['threshold']
+
+    Args:
+        groups: Dictionary from a heading to a dictionary from a label to a `drsn_lib.records.Paired`.
+        unit: String, what the axis says; differences are drawn times 100.
+
+    Returns:
+        A Matplotlib figure: dots are random seeds, bars their means, lines intervals. What no verdict can be given
+        on (see `drsn_lib.records.Paired.verdict`) is gray.
+    """
+    count = sum(len(rows) + 1 for rows in groups.values())
+    figure, axis = plt.subplots(figsize=(7.6, 0.9 + 0.3 * count))
+    axis.axvline(0, color=COLORS["black"], linewidth=1)
+    place, ticks = 0, []
+    for heading, rows in groups.items():
+        axis.text(-0.015, place, heading, transform=axis.get_yaxis_transform(), ha="right", va="center", weight="bold")
+        place += 1
+        for label, found in rows.items():
+            decided = found.verdict.endswith("ahead")
+            color = COLORS["vermillion"] if decided else COLORS["gray"]
+            seeds = 100 * found.differences.to_numpy()
+            axis.plot([100 * found.low, 100 * found.high], [place] * 2, color=color, linewidth=2)
+            axis.plot(seeds, [place] * len(seeds), "o", color=color, markersize=4, alpha=0.5, markeredgewidth=0)
+            axis.plot([100 * found.mean] * 2, [place - 0.3, place + 0.3], color=color, linewidth=3)
+            ticks.append((place, label))
+            place += 1
+    axis.set_yticks(*zip(*ticks, strict=True))
+    axis.set_ylim(place - 0.4, -0.6)
+    axis.set_xlabel(unit)
+    axis.grid(axis="y", visible=False)
+    return figure
+
+
+# --- From ReLU to APReLU --------------------------------------------------------------------------
+
+
+def rectifier_functions(x, panels, dead=None):
+    """Draws rectifiers as functions, one panel a kind, a line for each slope that it may take.
+
+    Example:
+
+    >>> x = np.linspace(-3, 3, 61)
+    >>> leaky = np.maximum(x, 0) + 0.1 * np.minimum(x, 0)
+    >>> figure = rectifier_functions(x, {"Leaky ReLU": leaky[np.newaxis]})
+    >>> len(figure.axes)
+    1
+
+    Args:
+        x: Array, the input.
+        panels: Dictionary from a panel's label to array of shape `(lines, len(x))`, outputs on `x`.
+        dead: Dictionary from a panel's label to a threshold: inputs of smaller magnitude are shaded.
+
+    Returns:
+        A Matplotlib figure; dotted lines are ReLU, below zero, and the identity.
+    """
+    colors = [COLORS["sky"], COLORS["blue"], COLORS["purple"], COLORS["vermillion"]]
+    figure, axes = plt.subplots(1, len(panels), figsize=(8.2, 2.9), sharey=True, squeeze=False)
+    for axis, color, (name, lines) in zip(axes[0], colors, panels.items(), strict=False):
+        for line in (x, np.maximum(x, 0)):
+            axis.plot(x, line, color=COLORS["gray"], linewidth=1.1, linestyle=(0, (1, 1.5)))
+        if name in (dead or {}):
+            axis.axvspan(-dead[name], dead[name], color=COLORS["orange"], alpha=0.18, linewidth=0)
+        many = len(lines) > 8
+        axis.plot(x, np.transpose(lines), color=color, linewidth=0.8 if many else 2.0, alpha=0.6 if many else 1.0)
+        axis.text(0.04, 0.97, name, transform=axis.transAxes, va="top", fontsize=10, fontweight="bold")
+        axis.set(xlabel="$x$", xlim=(x[0], x[-1]), ylim=(x[0], x[-1]))
+    axes[0, 0].set_ylabel("output $y$")
+    return figure
+
+
+def aprelu_diagram():
+    """Draws the adaptively parametric rectifier as a block diagram, the small network in color.
+
+    Example:
+
+    >>> figure = aprelu_diagram()
+    >>> len(figure.axes)
+    1
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axis = plt.subplots(figsize=(6.6, 4.6))
+    axis.set(xlim=(-0.2, 13.0), ylim=(-0.3, 9.3))
+    axis.axis("off")
+    black, color = COLORS["black"], "#8a3f6c"
+    head = {"arrowstyle": "-|>,head_length=0.35,head_width=0.18", "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+
+    def arrow(start, end, ink=black):
+        axis.annotate("", end, start, arrowprops={**head, "color": ink})
+
+    def box(place, words, width, ink=black, face="white"):
+        patch = {"boxstyle": "round,pad=0,rounding_size=0.18", "facecolor": face, "edgecolor": ink, "linewidth": 1.3}
+        axis.add_patch(FancyBboxPatch((place[0] - width / 2, place[1] - 0.42), width, 0.84, **patch))
+        axis.text(*place, words, ha="center", va="center", fontsize=9.5)
+
+    def node(place, sign):
+        axis.add_patch(plt.Circle(place, 0.34, facecolor="white", edgecolor=black, linewidth=1.3))
+        axis.text(place[0], place[1] - 0.03, sign, ha="center", va="center", fontsize=12)
+
+    def note(x, y, words, ink=color, **where):
+        axis.text(x, y, words, fontsize=8.5, color=ink, **{"ha": "left", "va": "center", **where})
+
+    left, right, gate = 1.6, 5.0, 9.6
+    axis.text((left + right) / 2, 9.0, "$x$", ha="center", va="center", fontsize=11)
+    middle = (left + right) / 2
+    axis.plot([middle, middle], [8.7, 8.35], color=black, linewidth=1.3, solid_capstyle="butt")
+    axis.plot([left, right], [8.35, 8.35], color=black, linewidth=1.3)
+    for at, words in ((left, r"$\max(x, 0)$"), (right, r"$\min(x, 0)$")):
+        arrow((at, 8.35), (at, 7.72))
+        box((at, 7.3), words, 2.5, face="#f0f0f0")
+    # Both halves are averaged, side by side, and the small network makes the slopes of them.
+    box((gate, 7.3), "means over positions", 4.4, color)
+    axis.plot([left, left, 7.0, 7.0], [6.88, 6.1, 6.1, 7.1], color=color, linewidth=1.3, zorder=0)
+    arrow((7.0, 7.1), (gate - 2.2, 7.1), color)
+    arrow((right + 1.25, 7.5), (gate - 2.2, 7.5), color)
+    for k, (words, below) in enumerate(
+        (("FC, BN, ReLU", r"$2C$ numbers: $\bar x^-$, $\bar x^+$"), ("FC, BN, sigmoid", r"hidden: $C/r$"))
+    ):
+        y = 5.3 - 2.0 * k
+        arrow((gate, y + 1.58), (gate, y + 0.42), color)
+        box((gate, y), words, 3.4, color)
+        note(gate + 0.2, y + 1.0, below)
+    node((right, 1.7), r"$\times$")
+    node((left, 1.7), "+")
+    axis.plot([gate, gate], [2.88, 1.7], color=color, linewidth=1.3)
+    arrow((gate, 1.7), (right + 0.34, 1.7), color)
+    note(gate - 0.3, 1.3, "$a$: $C$ slopes, one a channel of each sample", ha="center", va="top")
+    # Behind the crossing, the two halves go straight down.
+    axis.plot([left, left], [6.88, 6.1], color=black, linewidth=1.3)
+    arrow((left, 6.1), (left, 2.04))
+    arrow((right, 6.88), (right, 2.04))
+    arrow((right - 0.34, 1.7), (left + 0.34, 1.7))
+    arrow((left, 1.36), (left, 0.5))
+    axis.text(left, 0.15, "$y$", ha="center", va="center", fontsize=11)
+    return figure
+
+
+def published_beside(published, table, rows=None, value="test_accuracy", source=True):
+    """Draws scores that an article reports beside those of records, a row a network, each on its own scale.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> runs = pd.DataFrame({"variant": ["relu"] * 2 + ["aprelu"] * 2, "seed": [0, 1] * 2})
+    >>> runs["test_accuracy"] = [0.90, 0.91, 0.92, 0.91]
+    >>> figure = published_beside({"ResNet": {"relu": 92.2, "aprelu": 97.5}}, runs, source=False)
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['ReLU', 'APReLU']
+
+    Args:
+        published: Dictionary from a network's label to a dictionary from variant to percent, at most two.
+        table: A table of records of one recipe, budget and kind of device; see `drsn_lib.records.load`. It may
+            lack some of the variants, or all.
+        rows: Sequence of variants; None for all that the article has.
+        value: String, the column of the scores.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure; at the left the article's numbers, at the right a dot for each random seed and a bar
+        at the mean, or a word where there is no record.
+
+    Raises:
+        ValueError: As for `drsn_lib.records.by_seed`.
+    """
+    from drsn_lib import records
+
+    rows = list(rows or dict.fromkeys(name for one in published.values() for name in one))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 1.6 + 0.42 * len(rows)), sharey=True)
+    for (kind, scores), (face, mark) in zip(published.items(), (("full", "s"), ("none", "D")), strict=False):
+        look = {"fillstyle": face, "markersize": 7, "linestyle": "none"}
+        for row, name in enumerate(rows):
+            if name in scores:
+                left.plot(scores[name], row, mark, color=VARIANT_COLORS.get(name, COLORS["black"]), **look)
+        left.plot([], [], mark, color=COLORS["gray"], label=kind, **look)
+    there = table[table["variant"].isin(rows)]
+    for row, name in enumerate(rows):
+        part = there[there["variant"] == name]
+        if len(part):
+            seeds = 100 * records.by_seed(part, value).to_numpy()
+            _score_row(right, row, seeds, VARIANT_COLORS.get(name, COLORS["black"]))
+        else:
+            place = {"transform": right.get_yaxis_transform(), "ha": "center", "va": "center"}
+            right.text(0.5, row, "no record yet", fontsize=9, color=COLORS["gray"], **place)
+    if not len(there):
+        right.set_xticks([])
+    left.set_yticks(range(len(rows)), [VARIANT_NAMES.get(name, name) for name in rows])
+    left.set_ylim(len(rows) - 0.45, -0.55)
+    for axis, label in ((left, "article"), (right, "records")):
+        axis.set_xlabel(f"{label}: {value.replace('_', ' ')}, %")
+        axis.grid(axis="y", visible=False)
+        axis.tick_params(axis="y", length=0, labelsize=10)
+        axis.margins(x=0.12)
+    if len(published) > 1:
+        left.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9)
+    return _with_source(figure, there, source and len(there) > 0)
+
+
+# --- Real bearings --------------------------------------------------------------------------------
+
+_SPLIT_COLORS = ("#ececec", COLORS["sky"], COLORS["vermillion"])
+
+
+def value_strips(panels, label, logarithmic=False, level=None, colors=None):
+    """Draws numbers as rows of dots, one panel beside the other on a common axis.
+
+    Example:
+
+    >>> figure = value_strips({"raw": {"normal": [0.1, 0.1], "faulty": [0.3, 0.4]}}, "roll-off", level=0.2)
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['normal', 'faulty']
+
+    Args:
+        panels: Dictionary from a panel's name to a dictionary from a row's name to a sequence of numbers; all
+            panels have the same rows.
+        label: String, what the numbers are.
+        logarithmic: Whether the axis is logarithmic.
+        level: Float, drawn as a dashed line in all panels, or a dictionary from panel to float; None for none.
+        colors: Sequence of colors, one a row; None for one after the other of five.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    rows = list(next(iter(panels.values())))
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(7.4, 1.1 + 0.36 * len(rows)), sharex=True, sharey=True, squeeze=False
+    )
+    if colors is None:
+        five = [COLORS["blue"], COLORS["vermillion"], COLORS["green"], COLORS["purple"], COLORS["black"]]
+        colors = [five[row % 5] for row in range(len(rows))]
+    for axis, (title, groups) in zip(axes[0], panels.items(), strict=True):
+        for row, name in enumerate(rows):
+            values = np.asarray(groups[name], float)
+            # Spread evenly rather than at random, so that the picture is the same at every run.
+            spots = row + 0.6 * ((np.arange(len(values)) * 0.618) % 1 - 0.5)
+            size = 3.2 if len(values) > 60 else 5.0
+            axis.plot(values, spots, "o", color=colors[row], markersize=size, alpha=0.5, markeredgewidth=0)
+        at = level.get(title) if isinstance(level, dict) else level
+        if at is not None:
+            axis.axvline(at, color=COLORS["black"], linewidth=1.2, linestyle=(0, (4, 3)))
+        if len(panels) > 1:
+            axis.text(0.5, 1.02, title, transform=axis.transAxes, ha="center", va="bottom", fontsize=10.5)
+        if logarithmic:
+            axis.set_xscale("log")
+            axis.xaxis.set_major_formatter(lambda number, _: f"{number:g}")
+        axis.grid(axis="y", visible=False)
+        axis.tick_params(axis="y", length=0, labelsize=10)
+    axes[0, 0].set_yticks(range(len(rows)), rows)
+    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
+    figure.supxlabel(label, fontsize=11)
+    return figure
+
+
+def split_maps(panels, groups):
+    """Draws which stretch of which recording is trained on and which is tested on, a panel a split.
+
+    Example:
+
+    >>> halves = np.array([[1, 1, 2], [1, 1, 2]])
+    >>> figure = split_maps({"by time": halves}, {"inner race": 1, "ball": 1})
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['trained on', 'tested on', 'not used']
+
+    Args:
+        panels: Dictionary from a split's name to an array of shape `(recordings, stretches)` that holds 0 where
+            a stretch is not used, 1 where it is trained on, 2 where it is tested on.
+        groups: Dictionary from a name to the number of recordings, one below the other, that it stands for.
+
+    Returns:
+        A Matplotlib figure.
+
+    Raises:
+        ValueError: If the groups do not count as many recordings as the arrays have rows.
+    """
+    from matplotlib.colors import ListedColormap
+
+    count, edges = sum(groups.values()), np.cumsum([0, *groups.values()])
+    for name, table in panels.items():
+        if len(table) != count:
+            raise ValueError(f"`groups` must count {len(table)} recordings, as {name!r} has. Received: {count}")
+    figure, axes = plt.subplots(1, len(panels), figsize=(8.0, 4.6), sharey=True, squeeze=False)
+    for axis, (name, table) in zip(axes[0], panels.items(), strict=True):
+        axis.imshow(
+            table,
+            cmap=ListedColormap(_SPLIT_COLORS),
+            vmin=0,
+            vmax=2,
+            aspect="auto",
+            interpolation="nearest",
+            extent=(0, 1, count, 0),
+        )
+        for edge in edges[1:-1]:
+            axis.axhline(edge, color="white", linewidth=2.5)
+        axis.set_xticks([0, 1], ["start", "end"], fontsize=9)
+        for text, side in zip(axis.get_xticklabels(), ("left", "right"), strict=True):
+            text.set_horizontalalignment(side)
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+        axis.tick_params(length=0)
+        axis.text(0.5, 1.01, name, transform=axis.transAxes, ha="center", va="bottom", fontsize=11)
+    axes[0, 0].set_yticks((edges[:-1] + edges[1:]) / 2, list(groups), fontsize=9)
+    patches = [plt.Rectangle((0, 0), 1, 1, facecolor=_SPLIT_COLORS[kind]) for kind in (1, 2, 0)]
+    figure.legend(patches, ["trained on", "tested on", "not used"], loc="outside upper center", ncols=3)
+    return figure
+
+
+def split_ladder(ways, chance=None, label="test accuracy", sources=None):
+    """Draws the scores of networks and other classifiers under several ways to split the same data.
+
+    Example:
+
+    >>> ways = {"random": {"resnet": [0.99, 1.0], "linear": [0.98]}, "size": {"resnet": [0.5, 0.6], "linear": [0.4]}}
+    >>> figure = split_ladder(ways, chance=1 / 3)
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['random', 'size']
+
+    Args:
+        ways: Dictionary from a way to split to a dictionary from a classifier's name to a sequence of scores,
+            such as one a random seed. Names of networks get their color.
+        chance: Float, the score of guessing, drawn as a dashed line; None for none.
+        label: String, what the scores are.
+        sources: List of records that the scores are from, named at the foot; None for no such line.
+
+    Returns:
+        A Matplotlib figure; a bar is a mean, a dot a score.
+    """
+    names = list(dict.fromkeys(name for found in ways.values() for name in found))
+    figure, axis = plt.subplots(figsize=(7.4, 4.0))
+    rest = iter([COLORS["black"], COLORS["gray"], COLORS["purple"], COLORS["sky"]])
+    colors = {name: VARIANT_COLORS.get(name) or next(rest, COLORS["black"]) for name in names}
+    marks, width = dict(zip(names, "os^DvPX*", strict=False)), 0.8 / len(names)
+    if chance is not None:
+        axis.axhline(chance, color=COLORS["black"], linewidth=1.2, linestyle=(0, (4, 3)), label="guessing")
+    for column, found in enumerate(ways.values()):
+        for name, scores in found.items():
+            middle = column + width * (names.index(name) - (len(names) - 1) / 2)
+            look = {"color": colors[name], "markersize": 5, "alpha": 0.7, "markeredgewidth": 0}
+            spots = middle + (np.linspace(-0.25, 0.25, len(scores)) * width if len(scores) > 1 else np.zeros(1))
+            axis.plot([middle - 0.36 * width, middle + 0.36 * width], [np.mean(scores)] * 2, color=colors[name])
+            axis.plot(spots, scores, marks.get(name, "o"), linestyle="none", **look)
+    for name in names:
+        shown = VARIANT_NAMES.get(name, name)
+        axis.plot([], [], marks.get(name, "o"), linestyle="-", color=colors[name], markersize=5, label=shown)
+    axis.set_xticks(range(len(ways)), list(ways))
+    axis.set_xlim(-0.5, len(ways) - 0.5)
+    axis.set_ylim(0, 1.04)
+    axis.set_ylabel(label)
+    axis.grid(axis="x", visible=False)
+    handles, words = axis.get_legend_handles_labels()
+    figure.legend(handles, words, loc="outside upper center", ncols=3)
+    return _with_source(figure, sources, bool(sources))
+
+
+def confusion_tables(panels, classes):
+    """Draws confusion matrices side by side: which classes are taken for which.
+
+    Example:
+
+    >>> figure = confusion_tables({"by load": [[9, 1], [0, 10]]}, ["ball", "inner race"])
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['ball', 'inner race']
+
+    Args:
+        panels: Dictionary from a panel's name to a square array of counts; rows are true classes, columns answers.
+        classes: Sequence of the classes' names.
+
+    Returns:
+        A Matplotlib figure; the numbers, like the shades, are shares of a row in percent.
+    """
+    side = 0.62 * len(classes)
+    size = (1.0 + (side + 0.25) * len(panels), 1.25 + side)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
+    for axis, (name, table) in zip(axes[0], panels.items(), strict=True):
+        table = np.asarray(table, float)
+        share = 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=100)
+        for (i, j), value in np.ndenumerate(share):
+            ink = "white" if value > 60 else COLORS["black"]
+            axis.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=10, color=ink)
+        axis.set_xticks(range(len(classes)), classes, rotation=30, ha="right", rotation_mode="anchor", fontsize=9)
+        axis.set_yticks(range(len(classes)), classes, fontsize=9)
+        axis.text(0.5, 1.03, name, transform=axis.transAxes, ha="center", va="bottom", fontsize=10.5)
+        axis.grid(False)
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+    axes[0, 0].set_ylabel("true class", fontsize=10)
+    figure.supxlabel("answer (numbers: percent of a row)", fontsize=10)
+    return figure
+
+
+# --- The one-dimensional DRSN ---------------------------------------------------------------------
+
+
+def network_stages(blocks):
+    """Draws a one-dimensional network as its arrays: as high as they are long, as wide as they have channels.
+
+    Example:
+
+    >>> figure = network_stages([("input", 2048, 1, "input"), ("stem", 1024, 4, "stem"), ("unit", 512, 4, "stage 1")])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['input', '2048 × 1', 'stem', '1024 × 4', 'stage 1', '512 × 4']
+
+    Args:
+        blocks: List of `(name, length, channels, group)`, one an array in the order of the network. Neighbors of
+            one group share a color and a label.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axis = plt.subplots(figsize=(8.2, 3.3))
+    inks = [COLORS["gray"], COLORS["black"], COLORS["sky"], COLORS["blue"], COLORS["green"], COLORS["orange"]]
+    inks.append(COLORS["vermillion"])
+    top, at, groups = max(length for _, length, *_ in blocks), 0.0, {}
+    for _, length, channels, group in blocks:
+        width, height = 0.5 + 0.22 * channels, max(length / top, 0.012)
+        if groups and group not in groups:
+            before = list(groups.values())[-1]
+            at += 4.0 - min(3.3, before[1] - before[0])  # room for the labels
+        extent = groups.setdefault(group, [at, at, length, channels])
+        color = inks[list(groups).index(group) % len(inks)]
+        box = {"facecolor": color, "edgecolor": "white", "linewidth": 0.8, "alpha": 0.85}
+        axis.add_patch(plt.Rectangle((at, 0.5 - height / 2), width, height, **box))
+        extent[1] = at + width
+        at += width + 0.3
+    for group, (left, right, length, channels) in groups.items():
+        axis.text((left + right) / 2, -0.06, group, ha="center", va="top", fontsize=10)
+        axis.text((left + right) / 2, -0.15, f"{length} \u00d7 {channels}", ha="center", va="top", fontsize=9)
+    axis.set(xlim=(-1.2, at + 0.6), ylim=(-0.25, 1.03))
+    axis.axis("off")
+    return figure
+
+
+def receptive_fields(reach, periods, influence, position):
+    """Draws how far a network sees, convolution by convolution, and from where one of its last values is made.
+
+    Example:
+
+    >>> reach, influence = np.array([0.2, 0.5, 1.2]), {"resnet": np.eye(9)[4], "drsn-cw": np.ones(9)}
+    >>> figure = receptive_fields(reach, {"outer race": 1.1}, influence, np.arange(9) / 10)
+    >>> [axis.get_xlabel() for axis in figure.axes]
+    ['convolution', 'time, ms']
+
+    Args:
+        reach: Array of the receptive field behind each convolution, in milliseconds.
+        periods: Dictionary from name to a time in milliseconds to compare it with.
+        influence: Dictionary from variant to array, how strongly each input value moves one value of the last
+            map; zeros are left out.
+        position: Array of the input values' times, in milliseconds.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.7), width_ratios=[1.1, 1])
+    depth = np.arange(1, len(reach) + 1)
+    left.step(depth, reach, where="mid", color=COLORS["blue"], linewidth=2.4)
+    for name, period in periods.items():
+        left.axhline(period, color=COLORS["black"], linewidth=1, linestyle=(0, (4, 3)))
+        left.annotate(name, (1, period), (0, 2), textcoords="offset points", fontsize=9)
+    left.set(yscale="log", xlabel="convolution", ylabel="receptive field, ms")
+    left.yaxis.set_major_formatter(lambda number, _: f"{number:g}")
+    for name, values in influence.items():
+        values = np.where(np.asarray(values) > 0, values, np.nan)
+        color = VARIANT_COLORS.get(name, COLORS["black"])
+        right.plot(position, values, ".", markersize=2.5, color=color, zorder=3 if name == "resnet" else 2)
+        right.plot([], [], "s", color=color, label=VARIANT_NAMES.get(name, name))
+    right.set(yscale="log", xlabel="time, ms", ylabel="influence on one value")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper right", ncols=len(influence))
+    return figure
+
+
+def beside_published(reported, table, baseline=None, value="test_accuracy", source=True):
+    """Draws an article's curves of accuracy against the SNR, and those of records beside them on the same scale.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> reported = {"snr_db": (-5, 5), "accuracy": {"resnet": (70.3, 95.5)}, "source": "Zhao et al., A title (2020)"}
+    >>> runs = pd.DataFrame({"variant": "resnet", "seed": [0, 0], "snr_db": [-5, 5], "test_accuracy": [0.7, 0.9]})
+    >>> figure = beside_published(reported, runs, source=False)
+    >>> [axis.texts[0].get_text() for axis in figure.axes]
+    ['Zhao et al. (2020)', "this book's records"]
+
+    Args:
+        reported: Dictionary with `"snr_db"`, `"accuracy"` in percent and `"source"`, such as
+            `drsn_lib.records.published.SHRINKAGE_GAUSSIAN`.
+        table: A table of records of one kind of noise, see `drsn_lib.records.probe_table`; it may be empty.
+        baseline: Tuple `(name, levels, scores)` of one more curve beside the records', or None.
+        value: String, the column of the scores.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure; the band of the records is one standard deviation of the seeds to either side.
+
+    Raises:
+        ValueError: As for `drsn_lib.records.summary`.
+    """
+    from drsn_lib import records
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 4.2), sharey=True)
+    found = records.summary(table, ("variant", "snr_db"), value)
+    there = set(table["variant"])
+    for name in _variants([{"variant": name} for name in [*reported["accuracy"], *sorted(there)]]):
+        color, (dashes, mark) = VARIANT_COLORS.get(name, COLORS["black"]), _VARIANT_LOOKS.get(name, ("-", "o"))
+        look = {"color": color, "linestyle": dashes, "marker": mark, "markersize": 4.5}
+        right.plot([], [], label=VARIANT_NAMES.get(name, name), **look)
+        if name in reported["accuracy"]:
+            left.plot(reported["snr_db"], reported["accuracy"][name], **look)
+        if name in there:
+            curve = found[found["variant"] == name].sort_values("snr_db")
+            at, mean, sd = (curve[key].to_numpy(float) for key in ("snr_db", "mean", "sd"))
+            right.fill_between(at, 100 * (mean - sd), 100 * (mean + sd), color=color, alpha=0.16, linewidth=0)
+            right.plot(at, 100 * mean, **look)
+    if baseline is not None:
+        name, levels, scores = baseline
+        look = {"color": COLORS["black"], "linestyle": (0, (1, 1.2)), "linewidth": 1.6}
+        right.plot(levels, 100 * np.asarray(scores), label=name, **look)
+    _beside(left, right, reported)
+    left.set_ylabel("test accuracy, percent")
+    handles, names = right.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3 if baseline is not None else 5)
+    return _with_source(figure, table, source)
+
+
+# --- Reading a vibration signal -------------------------------------------------------------------
+
+
+def bearing_section(machine, tilt=25.0):
+    """Draws a ball bearing cut open from two sides, with the lengths and rates that its geometry is made of.
+
+    Example:
+
+    >>> from drsn_lib import data
+    >>> figure = bearing_section(data.Machine())
+    >>> len(figure.axes)
+    2
+
+    Args:
+        machine: A `data.Machine`, or anything with its `balls`, `ball_diameter` and `pitch_diameter`.
+        tilt: Float, the contact angle of the right picture in degrees, for the eye.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    pitch = machine.pitch_diameter / 2
+    ball = machine.ball_diameter / 2
+    wall = 0.75 * ball
+    steel, edge = "#d7dde3", COLORS["gray"]
+    figure, (front, side) = plt.subplots(1, 2, figsize=(7.6, 4.5), width_ratios=(1.45, 1))
+
+    # From the front: rings, balls, what is called D and d, and where a pit may be.
+    for outer, inner in ((pitch + ball + wall, pitch + ball), (pitch - ball, pitch - ball - 1.3 * wall)):
+        front.add_patch(Wedge((0, 0), outer, 0, 360, width=outer - inner, facecolor=steel, edgecolor=edge, linewidth=1))
+    reach = pitch + ball + wall
+    front.add_patch(
+        Wedge((0, 0), 1.10 * reach, 215, 325, width=0.055 * reach, facecolor=COLORS["orange"], alpha=0.55, linewidth=0)
+    )
+    front.text(0, -1.15 * reach, "load zone", ha="center", va="top", fontsize=9.5, color="#8a5f00")
+    angles = np.pi / 2 + 2 * np.pi * np.arange(machine.balls) / machine.balls
+    centers = pitch * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for x, y in centers:
+        front.add_patch(Circle((x, y), 0.97 * ball, facecolor="#f3f5f7", edgecolor=edge, linewidth=1.2))
+    front.add_patch(
+        Circle((0, 0), pitch, fill=False, edgecolor=COLORS["blue"], linewidth=1.1, linestyle=(0, (7, 2, 1, 2)))
+    )
+    bore = pitch - ball - 1.3 * wall
+    place = np.radians(200.0)
+    _measure(front, -pitch * np.array([np.cos(place), np.sin(place)]), pitch * np.array([np.cos(place), np.sin(place)]))
+    front.text(-0.28 * pitch, -0.02 * pitch, "$D$", fontsize=13, color=COLORS["blue"], ha="center", va="bottom")
+    top = centers[0]
+    _measure(front, top - np.array([ball, 0]), top + np.array([ball, 0]))
+    front.annotate("$d$", top, (0, 3), textcoords="offset points", fontsize=13, color=COLORS["blue"], ha="center")
+    pits = {
+        "outer race": (
+            (pitch + 1.06 * ball) * _direction(-90 + 0.35 * 360 / machine.balls),
+            (0.42 * reach, -1.33 * reach),
+        ),
+        "inner race": ((pitch - 1.06 * ball) * _direction(62), (0.98 * reach, 1.18 * reach)),
+        "ball": (centers[2] + 0.92 * ball * _direction(115), (-1.05 * reach, 1.02 * reach)),
+    }
+    for name, (at, words) in pits.items():
+        front.plot(*at, marker="o", markersize=6.5, color=COLORS["vermillion"], zorder=6)
+        front.annotate(
+            f"pit, {name}",
+            at,
+            words,
+            fontsize=9.5,
+            color=COLORS["vermillion"],
+            ha="center",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": COLORS["vermillion"], "linewidth": 0.9, "shrinkB": 2},
+        )
+    _turn(front, 0.62 * bore, 300, 395, COLORS["black"])
+    front.text(0.0, -0.30 * bore, "shaft, $f$", fontsize=10, ha="center", va="center")
+    front.set(xlim=(-1.35 * reach, 1.35 * reach), ylim=(-1.42 * reach, 1.28 * reach))
+
+    # From the side: the ball between its races, and the line through its two contacts.
+    half = 1.5 * ball
+    lean = np.radians(tilt)
+    contact = np.array([np.sin(lean), np.cos(lean)])
+    for sign in (1, -1):
+        base = sign * 1.9 * ball
+        block = Rectangle(
+            (-half, min(base, sign * 0.55 * ball)), 2 * half, 1.35 * ball, facecolor=steel, edgecolor=edge, linewidth=1
+        )
+        side.add_patch(block)
+    side.add_patch(Circle((0, 0), 1.03 * ball, facecolor="white", edgecolor=edge, linewidth=1))
+    side.add_patch(Circle((0, 0), 0.97 * ball, facecolor="#f3f5f7", edgecolor=edge, linewidth=1.2))
+    side.plot(*np.stack([-2.5 * ball * contact, 2.5 * ball * contact], axis=1), color=COLORS["blue"], linewidth=1.3)
+    side.plot([0, 0], [-2.5 * ball, 2.5 * ball], color=COLORS["gray"], linewidth=1, linestyle=(0, (7, 2, 1, 2)))
+    for sign in (1, -1):
+        side.plot(*(sign * ball * contact), marker="s", markersize=5, color=COLORS["blue"])
+    side.add_patch(
+        Arc((0, 0), 4.4 * ball, 4.4 * ball, theta1=90 - tilt, theta2=90, color=COLORS["blue"], linewidth=1.3)
+    )
+    side.text(*(2.42 * ball * _direction(90 - tilt / 2)), r"$\beta$", fontsize=13, color=COLORS["blue"], ha="center")
+    side.text(1.62 * ball, 1.35 * ball, "outer race\n(stands still)", fontsize=9.5, va="center")
+    side.text(1.62 * ball, -1.35 * ball, "inner race\n(turns with\nthe shaft)", fontsize=9.5, va="center")
+    axle = -4.2 * ball
+    side.plot([-half, half], [axle, axle], color=COLORS["gray"], linewidth=1, linestyle=(0, (7, 2, 1, 2)))
+    side.text(1.62 * ball, axle, "axis of\nthe shaft", fontsize=9.5, va="center")
+    _measure(side, np.array([-1.25 * ball, axle]), np.array([-1.25 * ball, 0.0]))
+    side.text(-1.4 * ball, axle / 2, "$D/2$", fontsize=12, color=COLORS["blue"], ha="right", va="center")
+    side.set(xlim=(-2.6 * ball, 3.6 * ball), ylim=(-4.9 * ball, 3.1 * ball))
+    for axis in (front, side):
+        axis.set_aspect("equal")
+        axis.axis("off")
+    return figure
+
+
+def _direction(degrees):
+    return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+
+
+def _measure(axis, start, end):
+    """A double arrow between two points."""
+    axis.annotate(
+        "",
+        end,
+        start,
+        arrowprops={"arrowstyle": "<->", "color": COLORS["blue"], "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0},
+        zorder=5,
+    )
+
+
+def _turn(axis, radius, start, end, color):
+    """An arrow along a circle around the origin, counterclockwise, from one angle to another in degrees."""
+    angle = np.radians(np.linspace(start, end, 60))
+    x, y = radius * np.cos(angle), radius * np.sin(angle)
+    axis.plot(x[:-3], y[:-3], color=color, linewidth=1.5)
+    axis.annotate(
+        "", (x[-1], y[-1]), (x[-6], y[-6]), arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 1.5}
+    )
+
+
+def demodulation_steps(time, signal, kept, envelope, spectrum, envelope_spectrum, band, marks=None):
+    """Draws the way from a signal to its envelope spectrum in four panels.
+
+    Example:
+
+    >>> t = np.arange(512) / 12_800
+    >>> x = np.exp(-500 * (t % 0.01)) * np.sin(2 * np.pi * 3000 * t)
+    >>> hz, flat = np.arange(257) * 25.0, np.ones(257)
+    >>> figure = demodulation_steps(t, x, x, abs(x), (hz, flat), (hz, flat), (2000, 4000), {"outer": 100.0})
+    >>> len(figure.axes)
+    4
+
+    Args:
+        time: Array, in milliseconds.
+        signal: Array of its shape, what was measured.
+        kept: Array of its shape, what the band-pass filter leaves.
+        envelope: Array of its shape, the envelope of `kept`.
+        spectrum: `(frequencies, amplitudes)` of `signal`, drawn on a logarithmic scale.
+        envelope_spectrum: `(frequencies, amplitudes)` of the envelope, as far as it is to be shown.
+        band: `(low, high)` in hertz, the band that is kept.
+        marks: Dictionary from a mark's name to its frequency in the envelope spectrum.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(8.2, 5.0))
+    axes[0, 0].plot(time, signal, color=COLORS["blue"], linewidth=1.0)
+    axes[0, 0].set(ylabel="g")
+    hz, amplitude = spectrum
+    axes[0, 1].semilogy(hz / 1000, amplitude, color=COLORS["blue"], linewidth=0.9)
+    axes[0, 1].axvspan(band[0] / 1000, band[1] / 1000, color=COLORS["orange"], alpha=0.25, linewidth=0)
+    axes[0, 1].set(xlabel="frequency (kHz)", ylim=(max(amplitude.max() / 3e3, 1e-12), 2 * amplitude.max()))
+    axes[1, 0].plot(time, kept, color=COLORS["sky"], linewidth=0.9, label="band")
+    axes[1, 0].plot(time, envelope, color=COLORS["vermillion"], linewidth=1.5, label="its envelope")
+    axes[1, 0].set(xlabel="time (ms)", ylabel="g")
+    axes[1, 0].legend(loc="lower right", ncols=2, fontsize=9, borderaxespad=0)
+    low, high = float(np.min(kept)), float(np.max(envelope))
+    axes[1, 0].set_ylim(1.55 * low, 1.08 * high)
+    hz, amplitude = envelope_spectrum
+    axes[1, 1].plot(hz, amplitude, color=COLORS["vermillion"], linewidth=1.4)
+    top = 1.25 * float(amplitude.max())
+    for name, place in (marks or {}).items():
+        axes[1, 1].axvline(place, color=COLORS["gray"], linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        axes[1, 1].annotate(
+            name, (place, top), (3, -2), textcoords="offset points", ha="left", va="top", fontsize=9, color="#555555"
+        )
+    axes[1, 1].set(xlabel="frequency (Hz)", ylim=(0, top))
+    names = ("1  what the sensor measures", "2  its spectrum", "3  one band of it", "4  the envelope's spectrum")
+    for axis, name in zip(axes.flat, names, strict=True):
+        axis.text(0.0, 1.03, name, transform=axis.transAxes, ha="left", va="bottom", fontsize=10.5)
+        axis.margins(x=0.01)
+    return figure
+
+
+def banded_curves(x, curves, xlabel, ylabel, level=None, ticks=None, limits=None, spread=(10, 90), heading=None):
+    """Draws medians with a band of percentiles around each.
+
+    Example:
+
+    >>> draws = np.random.default_rng(0).normal(size=(50, 3))
+    >>> figure = banded_curves([1, 2, 3], {"noise": draws}, "place", "value", level=("zero", 0.0))
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['noise']
+
+    Args:
+        x: Array of positions.
+        curves: Dictionary from label to array of shape `(draws, len(x))`.
+        xlabel: String.
+        ylabel: String.
+        level: `(name, height)` of a dashed line to compare with, or None.
+        ticks: Sequence of labels, one a position, or None for numbers.
+        limits: `(low, high)` of the vertical axis, or None.
+        spread: `(low, high)`, the percentiles that bound the bands.
+        heading: String, above the legend.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    looks = zip(
+        (COLORS["vermillion"], COLORS["blue"], COLORS["green"], COLORS["gray"], COLORS["purple"]),
+        ("-", (0, (5, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (1, 1.2)), "-"),
+        "os^Dv",
+        strict=True,
+    )
+    figure, axis = plt.subplots(figsize=(7.2, 3.9))
+    for (name, draws), (color, dashes, mark) in zip(curves.items(), looks, strict=False):
+        draws = np.asarray(draws)
+        axis.fill_between(x, *np.percentile(draws, spread, axis=0), color=color, alpha=0.16, linewidth=0)
+        axis.plot(x, np.median(draws, axis=0), color=color, linestyle=dashes, marker=mark, markersize=5, label=name)
+    if level is not None:
+        name, height = level
+        axis.axhline(height, color=COLORS["black"], linewidth=1.2, linestyle=(0, (4, 3)))
+        axis.annotate(name, (x[-1], height), (0, 3), textcoords="offset points", fontsize=9, ha="right")
+    if ticks is not None:
+        axis.set_xticks(x, ticks)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    if limits is not None:
+        axis.set_ylim(*limits)
+    handles, names = axis.get_legend_handles_labels()
+    columns = 2 if max(map(len, names)) > 24 else 4
+    figure.legend(handles, names, loc="outside upper center", ncols=columns, handlelength=2.8, title=heading)
+    return figure
+
+
+def fault_fingerprints(heights, rows, columns, groups=None, label="times the median around"):
+    """Draws how high each line stands in each state of a machine, as a table of shades with numbers.
+
+    Example:
+
+    >>> figure = fault_fingerprints([[1.0, 20.0], [9.0, 1.5]], ["healthy", "ball"], ["mesh", "ball"])
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['mesh', 'ball']
+
+    Args:
+        heights: Array of shape `(len(rows), len(columns))`, at least one; shades are logarithmic.
+        rows: Sequence of the states' names.
+        columns: Sequence of the lines' names.
+        groups: Sequence of `(name, columns)`: headings over so many columns each; None for none.
+        label: String, what the numbers are.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    heights = np.asarray(heights, float)
+    figure, axis = plt.subplots(figsize=(8.2, 1.9 + 0.36 * len(rows)))
+    shades = np.log10(np.maximum(heights, 1.0))
+    top = max(shades.max(), 1e-9)
+    axis.imshow(shades, cmap="Blues", vmin=0, vmax=top, aspect="auto")
+    for (i, j), value in np.ndenumerate(heights):
+        ink = "white" if shades[i, j] > 0.62 * top else COLORS["black"]
+        axis.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=9.5, color=ink)
+    axis.set_xticks(range(len(columns)), columns, rotation=30, ha="right", rotation_mode="anchor", fontsize=9.5)
+    axis.set_yticks(range(len(rows)), rows, fontsize=9.5)
+    start = 0
+    for name, count in groups or ():
+        axis.text(start + (count - 1) / 2, -0.7, name, ha="center", va="bottom", fontsize=9.5)
+        if start:
+            axis.axvline(start - 0.5, color="white", linewidth=5)
+        start += count
+    axis.grid(False)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    figure.supxlabel(label, fontsize=10)
+    return figure
+
+
+# --- Your own signals -----------------------------------------------------------------------------
+
+
+def class_examples(waves, spectra, sampling_rate=None, unit=""):
+    """Draws a window of each class beside its mean spectrum.
+
+    Example:
+
+    >>> waves = {"healthy": np.sin(np.arange(256) / 9)}
+    >>> spectra = {"healthy": (np.linspace(0, 0.5, 129), -40 * np.linspace(0, 1, 129))}
+    >>> figure = class_examples(waves, spectra)
+    >>> figure.axes[1].get_xlabel()
+    'frequency (cycles a sample)'
+
+    Args:
+        waves: Dictionary from class to array of one window.
+        spectra: Dictionary from class to `(frequencies, decibels)`.
+        sampling_rate: Float, in hertz; None if it is not known: then time counts samples.
+        unit: String, the unit of the signals.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(
+        len(waves), 2, figsize=(7.8, 0.7 + 1.05 * len(waves)), sharex="col", sharey="col", squeeze=False
+    )
+    for (left, right), (name, wave) in zip(axes, waves.items(), strict=True):
+        time = np.arange(len(wave)) if sampling_rate is None else 1000 * np.arange(len(wave)) / sampling_rate
+        left.plot(time, wave, color=COLORS["blue"], linewidth=0.8)
+        frequency, level = spectra[name]
+        scale = 1 if sampling_rate is None else 1e-3
+        right.plot(scale * np.asarray(frequency), level, color=COLORS["vermillion"], linewidth=0.9)
+        left.text(0.005, 1.0, name, transform=left.transAxes, ha="left", va="bottom", fontsize=10)
+        for axis in (left, right):
+            axis.margins(x=0.01)
+    axes[-1, 0].set_xlabel("sample" if sampling_rate is None else "time (ms)")
+    axes[-1, 1].set_xlabel("frequency (cycles a sample)" if sampling_rate is None else "frequency (kHz)")
+    figure.supylabel(f"signal{f' ({unit})' if unit else ''}; right: share of the power (dB)", fontsize=10)
+    return figure
+
+
+def score_rows(scores, chance=None, label="test accuracy"):
+    """Draws scores over random seeds, a row for each classifier: dots, and a bar at their mean.
+
+    Example:
+
+    >>> figure = score_rows({"DRSN-CW": [0.90, 0.94], "linear": [0.95, 0.96]}, chance=0.25)
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['DRSN-CW', 'linear']
+
+    Args:
+        scores: Dictionary from name to sequence of scores.
+        chance: Float, the score of guessing, drawn as a dashed line; None for none.
+        label: String, what the scores are.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    colors = {name: VARIANT_COLORS[key] for key, name in VARIANT_NAMES.items()}
+    spare = iter([COLORS["purple"], COLORS["green"], COLORS["sky"], COLORS["black"], COLORS["gray"]] * 3)
+    figure, axis = plt.subplots(figsize=(7.2, 0.9 + 0.5 * len(scores)))
+    for row, (name, values) in enumerate(scores.items()):
+        _score_row(axis, row, values, colors.get(name) or next(spare))
+    if chance is not None:
+        axis.axvline(chance, color=COLORS["gray"], linestyle="--", linewidth=1.2)
+    axis.set_yticks(range(len(scores)), list(scores))
+    axis.set_ylim(len(scores) - 0.5, -0.5)
+    axis.set_xlim(0, 1.02)
+    axis.set_xlabel(label)
+    axis.grid(axis="y", visible=False)
+    return figure
+
+
+def reliability_panels(panels):
+    """Draws how often a classifier was right against how sure it was, above the number of its answers.
+
+    Example:
+
+    >>> found = {"edges": [0, 0.5, 1], "count": [2, 8], "confidence": [0.4, 0.9], "accuracy": [0.5, 0.75]}
+    >>> figure = reliability_panels({"on test windows": found})
+    >>> figure.axes[0].get_ylabel()
+    'share that is right'
+
+    Args:
+        panels: Dictionary from a panel's name to a dictionary with `edges`, `count`, `confidence` and `accuracy` of
+            the bins; None or NaN where a bin is empty.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(
+        2,
+        len(panels),
+        figsize=(0.6 + 3.4 * len(panels), 4.0),
+        sharex=True,
+        sharey="row",
+        height_ratios=(3, 1),
+        squeeze=False,
+    )
+    for (above, below), (name, found) in zip(axes.T, panels.items(), strict=True):
+        count = np.asarray(found["count"])
+        there = np.flatnonzero(count)
+        sure = np.array([found["confidence"][k] for k in there], float)
+        right = np.array([found["accuracy"][k] for k in there], float)
+        above.plot([0, 1], [0, 1], color=COLORS["gray"], linestyle="--", linewidth=1.2)
+        above.vlines(sure, sure, right, color=COLORS["orange"], linewidth=2)
+        above.plot(sure, right, "o-", color=COLORS["blue"], markersize=5.5, linewidth=1.4)
+        edges = np.asarray(found["edges"], float)
+        below.bar(edges[:-1], count, width=np.diff(edges), align="edge", color="#b9c9d8", edgecolor="white")
+        above.text(0.5, 1.03, name, transform=above.transAxes, ha="center", va="bottom", fontsize=10.5)
+        above.set(xlim=(0, 1), ylim=(-0.02, 1.02))
+        below.set_xlabel("confidence")
+    axes[0, 0].set_ylabel("share that is right")
+    axes[1, 0].set_ylabel("answers")
+    return figure
+
+
+# --- Taking it elsewhere --------------------------------------------------------------------------
+
+
+def operator_rows(rows):
+    """Draws the operators of an exported graph as boxes, a row for each part of it, in the order of computation.
+
+    Example:
+
+    >>> figure = operator_rows({"mean magnitude": ["Abs", "ReduceSum", "Mul"], "threshold": ["Mul"]})
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['mean magnitude', 'threshold']
+
+    Args:
+        rows: Dictionary from a part's label to the list of its operators' names.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    colors = [COLORS["green"], COLORS["orange"], COLORS["vermillion"], COLORS["blue"], COLORS["purple"]]
+    longest = max(map(len, rows.values()))
+    figure, axis = plt.subplots(figsize=(7.8, 0.4 + 0.55 * len(rows)))
+    for place, operators in enumerate(rows.values()):
+        color = colors[place % len(colors)]
+        for step, name in enumerate(operators):
+            box = FancyBboxPatch(
+                (step - 0.45, place - 0.29), 0.9, 0.58, boxstyle="round,pad=0,rounding_size=0.12", zorder=3
+            )
+            box.set(facecolor="white", edgecolor=color, linewidth=1.8)
+            axis.add_patch(box)
+            axis.text(step, place, name, ha="center", va="center", fontsize=8, zorder=4)
+            if step:
+                axis.plot([step - 0.55, step - 0.45], [place] * 2, color=color, linewidth=1.8, zorder=2)
+    axis.set_yticks(range(len(rows)), list(rows))
+    axis.set(xlim=(-0.55, longest - 0.45), ylim=(len(rows) - 0.5, -0.5))
+    axis.set_xticks([])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.grid(False)
+    return figure
+
+
+def call_times(panels, label="time of a call, as a multiple of the median of the fastest"):
+    """Draws how long calls take on a logarithmic axis: medians, with the range of the middle half of the calls.
+
+    Example:
+
+    >>> figure = call_times({"1 window": {"predict": [30.0, 31.0, 40.0], "ONNX Runtime": [0.9, 1.0, 1.2]}})
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['predict', 'ONNX Runtime']
+
+    Args:
+        panels: Dictionary from a panel's label to a dictionary from a way of calling to its times or ratios, one a
+            call.
+        label: String, what the numbers are.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    height = 1.2 + 0.36 * max(len(rows) for rows in panels.values())
+    figure, axes = plt.subplots(1, len(panels), figsize=(8.0, height), sharey=True, squeeze=False)
+    for axis, (name, rows) in zip(axes[0], panels.items(), strict=True):
+        medians = [np.median(times) for times in rows.values()]
+        for place, times in enumerate(rows.values()):
+            low, middle, high = np.percentile(times, [25, 50, 75])
+            axis.plot([low, high], [place] * 2, color=COLORS["blue"], linewidth=6, alpha=0.4, solid_capstyle="butt")
+            axis.plot(middle, place, "o", color=COLORS["blue"], markersize=7)
+            axis.annotate(
+                f"{middle:.0f}" if middle >= 10 else f"{middle:.1f}",
+                (max(high, middle), place),
+                (8, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9.5,
+            )
+        axis.set_xscale("log")
+        axis.set_xlim(0.6 * min(medians), 4 * max(medians))
+        axis.set_yticks(range(len(rows)), list(rows))
+        axis.set_ylim(len(rows) - 0.5, -0.5)
+        axis.text(0.5, 1.02, name, transform=axis.transAxes, ha="center", va="bottom")
+        axis.grid(axis="y", visible=False)
+    figure.supxlabel(label, fontsize=10)
+    return figure
+
+
+def stream_panels(time, signal, centers, probabilities, onset=None, alarm=None):
+    """Draws a long recording and below it what a network says window by window, with the onset of a fault.
+
+    Example:
+
+    >>> time, ends = np.arange(1000) / 1000, np.arange(100, 1000, 50) / 1000
+    >>> chances = {"healthy": np.linspace(1, 0, len(ends)), "outer race": np.linspace(0, 1, len(ends))}
+    >>> figure = stream_panels(time, np.sin(90 * time), ends, chances, onset=0.5, alarm=0.6)
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['healthy', 'outer race', 'fault begins', 'alarm']
+
+    Args:
+        time: Array, in seconds.
+        signal: Array of the same length.
+        centers: Array, the time to which each window's answer is drawn.
+        probabilities: Dictionary from a class to its probabilities, one a window.
+        onset: Float, when the fault begins, or None.
+        alarm: Float, when the alarm was given, or None.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, (above, below) = plt.subplots(2, 1, figsize=(7.6, 4.2), sharex=True, height_ratios=(1, 1.3))
+    above.plot(time, signal, color=COLORS["gray"], linewidth=0.5)
+    above.set_ylabel("acceleration, g")
+    looks = zip(
+        [COLORS["blue"], COLORS["orange"], COLORS["vermillion"], COLORS["purple"]],
+        ["-", (0, (5, 2)), "-", (0, (1, 1.5))],
+        strict=True,
+    )
+    for (color, dash), (name, values) in zip(looks, probabilities.items(), strict=False):
+        below.plot(centers, values, color=color, linestyle=dash, linewidth=1.7, label=name)
+    for moment, name, dash in ((onset, "fault begins", (0, (4, 3))), (alarm, "alarm", "-")):
+        if moment is not None:
+            for axis in (above, below):
+                axis.axvline(moment, color=COLORS["black"], linewidth=1.3, linestyle=dash, label=name, zorder=4)
+    below.set(xlabel="time, s", ylabel="probability", ylim=(-0.03, 1.03), xlim=(time[0], time[-1]))
+    handles, names = below.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3 if len(names) > 5 else len(names))
+    return figure
+
+
+def threshold_scatter(panels, labels=("threshold in 32 bits", "threshold in 8 bits")):
+    """Draws thresholds before and after a translation of the network on logarithmic axes, with the diagonal.
+
+    What is zero or next to nothing is drawn at the lower ends of the axes.
+
+    Example:
+
+    >>> tau = np.linspace(0, 1, 50)
+    >>> figure = threshold_scatter({"all operators": {"unit 1": (tau, np.round(5 * tau) / 5)}})
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['unit 1', 'no change']
+
+    Args:
+        panels: Dictionary from a panel's label to a dictionary from a unit's label to two arrays of one shape, the
+            thresholds before and after.
+        labels: Labels of the horizontal and the vertical axis.
+
+    Returns:
+        A Matplotlib figure.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.8, 4.1), sharex=True, sharey=True, squeeze=False)
+    looks = [(COLORS["blue"], "o"), (COLORS["vermillion"], "^"), (COLORS["green"], "s")]
+    values = np.concatenate([np.ravel(one) for units in panels.values() for pair in units.values() for one in pair])
+    positive = values[values > 0]
+    top = positive.max()
+    zero = max(positive.min(), top / 3000) / 2  # where zero and what is next to nothing are drawn
+    for axis, (name, units) in zip(axes[0], panels.items(), strict=True):
+        for (color, mark), (unit, pair) in zip(looks, units.items(), strict=False):
+            before, after = (np.maximum(np.ravel(one), zero) for one in pair)
+            style = {"color": color, "markersize": 3, "alpha": 0.35, "markeredgewidth": 0, "rasterized": True}
+            axis.plot(before, after, mark, label=unit, **style)
+        axis.plot([zero, 2 * top], [zero, 2 * top], color=COLORS["black"], linewidth=1, label="no change", zorder=1)
+        axis.set(xscale="log", yscale="log", xlim=(0.7 * zero, 1.5 * top), ylim=(0.7 * zero, 1.5 * top))
+        axis.set_xlabel(labels[0])
+        for scale in (axis.xaxis, axis.yaxis):
+            powers = 10.0 ** np.arange(np.ceil(np.log10(1.5 * zero)), np.floor(np.log10(top)) + 1)
+            scale.set_ticks([zero, *powers], ["zero", *(f"{power:g}" for power in powers)])
+        axis.text(0.5, 1.02, name, transform=axis.transAxes, ha="center", va="bottom")
+    axes[0, 0].set_ylabel(labels[1])
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    legend = figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+    for handle in legend.legend_handles:
+        handle.set(alpha=1, markersize=6)
+    return figure
+
+
+def leads_beside_published(reported, table, pairs, value="test_accuracy", source=True):
+    """Draws what networks are ahead of others at each SNR, in an article and in records, on the same scale.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> curves = {"resnet": (70.3, 95.5), "drsn-cw": (76.1, 97.5)}
+    >>> reported = {"snr_db": (-5, 5), "accuracy": curves, "source": "Zhao et al., A title (2020)", "error": 0.4}
+    >>> runs = pd.DataFrame({"variant": [], "seed": [], "snr_db": [], "test_accuracy": []})
+    >>> figure = leads_beside_published(reported, runs, [("drsn-cw", "resnet")], source=False)
+    >>> figure.legends[0].get_texts()[0].get_text()
+    'DRSN-CW − ResNet'
+
+    Args:
+        reported: Dictionary with `"snr_db"`, `"accuracy"` in percent, `"source"` and, if it was digitized,
+            `"error"`, such as `drsn_lib.records.published.SHRINKAGE_GAUSSIAN`.
+        table: A table of records of one kind of noise, see `drsn_lib.records.probe_table`; it may be empty. A pair
+            that one of the two lacks is left out there.
+        pairs: List of `(variant, control)`, at most four.
+        value: String, the column of the scores.
+        source: Whether a line at the foot says where the records are from.
+
+    Returns:
+        A Matplotlib figure. Lines are, for the article, what the error of reading allows, and for the records
+        bootstrap intervals of 95 % over random seeds (see `drsn_lib.records.paired`); one seed has none.
+
+    Raises:
+        ValueError: As for `drsn_lib.records.paired`.
+    """
+    from drsn_lib import records
+
+    looks = [(COLORS["vermillion"], "o"), (COLORS["blue"], "s"), (COLORS["green"], "^"), (COLORS["purple"], "D")]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 4.0), sharey=True)
+    there, levels = set(table["variant"]), sorted(set(table["snr_db"].dropna()))
+    for place, ((a, b), (color, mark)) in enumerate(zip(pairs, looks, strict=False)):
+        aside = 0.22 * (place - (len(pairs) - 1) / 2)
+        look = {"color": color, "marker": mark, "markersize": 4.5, "linestyle": "none"}
+        left.plot([], [], label=f"{VARIANT_NAMES.get(a, a)} \u2212 {VARIANT_NAMES.get(b, b)}", **look)
+        if {a, b} <= set(reported["accuracy"]):
+            gap = np.subtract(reported["accuracy"][a], reported["accuracy"][b])
+            at, error = np.array(reported["snr_db"]) + aside, 2 * reported.get("error", 0.0)
+            left.vlines(at, gap - error, gap + error, color=color, linewidth=1.8)
+            left.plot(at, gap, **look)
+        for level in levels if {a, b} <= there else []:
+            found = records.paired(table[table["snr_db"] == level], a, b, value)
+            right.vlines(level + aside, 100 * found.low, 100 * found.high, color=color, linewidth=1.8)
+            right.plot(level + aside, 100 * found.mean, **look)
+    for axis in (left, right):
+        axis.axhline(0, color=COLORS["black"], linewidth=1)
+        axis.set_xticks(reported["snr_db"])
+        axis.set_xlim(min(reported["snr_db"]) - 0.6, max(reported["snr_db"]) + 0.6)
+        axis.grid(axis="x", visible=False)
+    _beside(left, right, reported)
+    left.set_ylabel("difference, percentage points")
+    _legend(figure, left)
+    return _with_source(figure, table, source)
+
+
+def _beside(left, right, reported):
+    """Names the two panels, an article's and the records', and their common axis."""
+    authors, _, rest = reported["source"].partition(", ")
+    titles = (f"{authors} {rest[rest.rindex('(') :]}", "this book's records")
+    for axis, title in zip((left, right), titles, strict=True):
+        axis.text(0.5, 1.02, title, transform=axis.transAxes, ha="center", va="bottom")
+        axis.set_xlabel("SNR, dB")
+        axis.xaxis.set_major_formatter(lambda number, _: f"{number:g}".replace("-", "\N{MINUS SIGN}"))

@@ -1206,6 +1206,25 @@ def test_what_cannot_be_paired_is_said():
         records.paired(table, "drsn-cw", "resnet", confidence=95)
 
 
+def test_the_verdict_is_that_of_the_interval_and_waits_for_five_seeds():
+    plain, ahead = [0.90, 0.92, 0.91, 0.93, 0.92], [0.93, 0.94, 0.95, 0.96, 0.93]
+
+    def verdict(first, second, value="test_accuracy"):
+        table = mnist_table({"drsn-cw": first, "resnet": second})
+        return records.paired(table, "drsn-cw", "resnet", value=value).verdict
+
+    assert verdict(ahead, plain) == "drsn-cw is ahead"
+    assert verdict(plain, ahead) == "resnet is ahead"
+    assert verdict([0.95, 0.90, 0.92, 0.91, 0.93], plain) == "undecided"
+    assert verdict(plain, plain) == "undecided"  # no difference at all, in an interval of no width
+    for n in (2, 3, 4):  # the interval misses zero with room to spare, and three seeds are three seeds
+        assert verdict([0.9] * n, [0.5] * n) == f"no verdict from {n} seeds"
+    assert verdict([0.9], [0.5]) == "no verdict from 1 seed"
+    table = mnist_table()
+    table.loc[0, "test_loss"] = np.nan
+    assert records.paired(table, "drsn-cw", "resnet", value="test_loss").verdict == "undecided"
+
+
 @pytest.mark.parametrize("method", ["expanded", "percentile", "bca"])
 def test_intervals_at_the_edge(method):
     one = records.paired(mnist_table({"resnet": [0.9], "drsn-cw": [0.95]}), "drsn-cw", "resnet", method=method)
@@ -1405,6 +1424,32 @@ def test_snr_curves_draws_means_and_bands():
         plotting.snr_curves(mnist_table())
     with pytest.raises(ValueError, match="no records with a number in 'snr_db'"):
         plotting.snr_curves(table[table["noise"] == "none"])
+
+
+def test_differences_level_by_level():
+    table = records.to_table(vibration_records())
+    clean = table[table["snr_db"] == 5].assign(noise="none", snr_db=np.nan)
+    table = pd.concat([table, clean], ignore_index=True)
+    pair = ("drsn-cw", "resnet")
+    figure = plotting.level_differences(table, [pair])
+    (axis,) = figure.axes
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["\N{MINUS SIGN}5", "0", "5", "clean"]
+    found = [records.paired(table[table["snr_db"] == level], *pair) for level in (-5, 0, 5)]
+    drawn_lines = axis.lines[1:]  # behind zero: of each level the interval, the seeds, the mean
+    for one, (interval, seeds, mean) in zip(found, np.reshape(drawn_lines, (-1, 3))[:3], strict=True):
+        np.testing.assert_allclose(interval.get_ydata(), [100 * one.low, 100 * one.high])
+        np.testing.assert_allclose(seeds.get_ydata(), 100 * one.differences)
+        np.testing.assert_allclose(mean.get_ydata(), 100 * one.mean)
+    names = "DRSN-CW \N{MINUS SIGN} ResNet", "ResNet \N{MINUS SIGN} DRSN-CW"
+    apart = plotting.level_differences(table, [pair, pair[::-1]] * 3, panels="pair", source=False)
+    panels = apart.axes
+    assert [axis.texts[0].get_text() for axis in panels] == [*names] * 3
+    assert len({axis.get_ylim() for axis in panels}) == 1  # one scale, to be compared
+    assert to_hex(panels[0].lines[1].get_color()) == plotting.VARIANT_COLORS["resnet"].lower()
+    kinds = plotting.level_differences(table, [pair], panels="noise", source=False)
+    assert [axis.texts[0].get_text() for axis in kinds.axes] == ["pink", "none"]
+    with pytest.raises(ValueError, match=r"at most four pairs.*Received 5; `panels='pair'`"):
+        plotting.level_differences(table, [pair] * 5)
 
 
 def test_a_thousand_records_load_fast(tmp_path):

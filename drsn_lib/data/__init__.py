@@ -3,6 +3,7 @@
 from drsn_lib.data._cache import DataNotAvailable, cache_directory
 from drsn_lib.data.cifar10 import CIFAR10_CLASSES, load_cifar10
 from drsn_lib.data.cwru import CWRU_CLASSES, Cwru, cwru_recordings, load_cwru
+from drsn_lib.data.features import vibration_features
 from drsn_lib.data.mnist import load_mnist
 from drsn_lib.data.noise import add_noise, measure_snr
 from drsn_lib.data.spectrum import envelope_spectrum
@@ -25,4 +26,5 @@ __all__ = [
     "load_mnist",
     "measure_snr",
     "simulate_vibration",
+    "vibration_features",
 ]

@@ -6,6 +6,7 @@ A file of records holds one JSON object a line; `validate` says what an object h
 book's own records; `load(folder="runs")` reads yours beside them.
 """
 
+from drsn_lib.records import published as published
 from drsn_lib.records.schema import COLUMNS, run_key, validate
 from drsn_lib.records.statistics import Paired, agreement, by_seed, is_current, missing, paired, provenance, summary
 from drsn_lib.records.store import (

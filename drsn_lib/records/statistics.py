@@ -16,6 +16,8 @@ __all__ = ["Paired", "by_seed", "is_current", "missing", "paired", "provenance",
 # What must not differ within an average: mixing budgets or devices would compare what is not alike.
 _ALIKE = ("recipe", "variant", "budget", "device")
 _METHODS = ("expanded", "percentile", "bca")
+# From fewer random seeds than these no comparison gives a verdict.
+_ENOUGH_SEEDS = 5
 
 
 def by_seed(table, value="test_accuracy"):
@@ -156,6 +158,34 @@ class Paired:
     high: float
     confidence: float
     method: str
+
+    @property
+    def verdict(self):
+        """What the differences decide, and nothing more.
+
+        Below five seeds nothing, whatever the interval: of three or four differences it is hardly more than their
+        range, and that such a range misses zero by luck is no rare thing.
+
+        Example:
+
+        >>> import pandas as pd
+        >>> scores = {"resnet": [0.90, 0.92, 0.91, 0.93, 0.92], "drsn-cw": [0.93, 0.94, 0.95, 0.96, 0.93]}
+        >>> rows = [(v, seed, x) for v, numbers in scores.items() for seed, x in enumerate(numbers)]
+        >>> table = pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"])
+        >>> paired(table, "drsn-cw", "resnet").verdict
+        'drsn-cw is ahead'
+        >>> paired(table[table["seed"] < 3], "drsn-cw", "resnet").verdict
+        'no verdict from 3 seeds'
+
+        Returns:
+            String: `"no verdict from 3 seeds"`; `"undecided"`, the interval holds zero; or which of the two is
+            ahead, by its record's name.
+        """
+        if self.n < _ENOUGH_SEEDS:
+            return f"no verdict from {self.n} seed{'s' if self.n > 1 else ''}"
+        if not self.low * self.high > 0:  # so of an interval that could not be had, too
+            return "undecided"
+        return f"{self.a if self.mean > 0 else self.b} is ahead"
 
     def __str__(self):
         words = f"{self.a} minus {self.b}: {_signed(self.mean)}"
