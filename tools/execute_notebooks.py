@@ -163,6 +163,9 @@ def kernel_environment():
         environment.pop(name, None)
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, not one of the user's
+    others = ROOT / ".venv-backends" / "bin" / "python"  # JAX and PyTorch, for the page that carries models there
+    if others.is_file():
+        environment.setdefault("DRSN_OTHER_PYTHON", str(others))
     return environment
 
 

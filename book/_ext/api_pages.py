@@ -31,7 +31,7 @@ LABELS = {"Args": "Arguments"}
 KINDS = {"constant": "data"}  # what Sphinx calls them
 BIBLIOGRAPHY = "book/references.bib"
 # What stands on what; a module that is not named here comes last.
-ORDER = ("ops", "layers", "models", "data", "augment", "recipes", "training", "records", "diagnose", "plotting", "widgets")
+ORDER = "ops layers models data augment recipes training records diagnose plotting widgets".split()
 
 
 @functools.cache
