@@ -43,9 +43,14 @@ VARIANT_ORDER = (
     "drsn-cs",
     "drsn-cw",
     "relu",
+    "relu-wide",
     "leaky_relu",
     "prelu",
+    "aprelu-mean",
+    "aprelu-positive",
+    "aprelu-negative",
     "aprelu",
+    "drsn-cw-aprelu",
 )
 
 
