@@ -1166,7 +1166,7 @@ _VARIANT_LOOKS = {
     "relu": ("-", "s"),
     "leaky_relu": ((0, (5, 1.5)), "D"),
     "prelu": ((0, (1, 1.5)), "^"),
-    "aprelu": ("-", "o"),
+    "aprelu": ("-", "h"),
     "relu-wide": ((0, (8, 2)), "s"),
     "aprelu-mean": ((0, (6, 1.5, 1, 1.5)), "v"),
     "aprelu-positive": ((0, (3, 1, 1, 1, 1, 1)), "P"),
