@@ -33,7 +33,7 @@ open: environment ## Build the book and open it in the browser
 	@$(PY) tools/build_book.py --open
 
 test: book ## Run every test: the library, the notebooks (re-run and compared), the figures in a browser
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-backends: environment ## Test the library on TensorFlow, JAX and PyTorch, and carry saved models from each to the others
 	@$(PY) tools/backends_check.py $(ARGS)
