@@ -144,6 +144,15 @@ def check_wheel_contents(wheel):
             raise SystemExit(f"{wheel.name} lacks {needed}")
 
 
+def older_processor(notebook):
+    """The variables under which a notebook computes as on a processor that has AVX2 alone."""
+    variables = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    if "bfloat16" in Path(notebook).read_text(encoding="utf-8"):
+        # TensorFlow sees the real processor, asks oneDNN for a product in bfloat16, and dies of its refusal.
+        variables["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    return variables
+
+
 def run_alone(python, notebook, folder, core=None):
     """Run a copy of a notebook in an empty folder; return (seconds, fault or None, number of code cells).
 
@@ -157,10 +166,7 @@ def run_alone(python, notebook, folder, core=None):
     command, environment = [python, "-c", RUN_NOTEBOOK, copy.name], isolated()
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
-        environment["ONEDNN_MAX_CPU_ISA"] = "AVX2"
-        if "bfloat16" in notebook.read_text(encoding="utf-8"):
-            # TensorFlow 2.20 sees the real processor, asks oneDNN for a product in bfloat16, and dies of its refusal.
-            environment["TF_ENABLE_ONEDNN_OPTS"] = "0"
+        environment.update(older_processor(notebook))
     done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
     seconds = time.monotonic() - start
     try:

@@ -9,57 +9,63 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
-ROOT = Path(__file__).resolve().parent.parent
-RUNS = {"AVX2 alone": {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "one core": {}}
+import execute_notebooks
+from colab_check import older_processor
+
+ROOT = execute_notebooks.ROOT
 
 
-def command_for(core):
-    """The test command, bound to one core where the system can do that."""
-    test = [sys.executable, "-m", "pytest", "notebooks", "-p", "no:cacheprovider", "-q", "-n", "0"]
-    return ["taskset", "-c", str(core), *test] if core is not None else test
+def test_run(notebooks, variables, core):
+    """Run the notebooks' tests, bound to one core where the system can do that; (exit status, what was printed)."""
+    command = [sys.executable, "-m", "pytest", *map(str, notebooks), "-p", "no:cacheprovider", "-q", "-n", "0"]
+    if core is not None:
+        command = ["taskset", "-c", str(core), *command]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def on_an_older_processor(notebooks, core):
+    """Run the notebooks in as many processes as they need different settings."""
+    groups = {}
+    for notebook in notebooks:
+        groups.setdefault(tuple(older_processor(notebook).items()), []).append(notebook)
+    return [test_run(group, dict(variables), core) for variables, group in groups.items()]
+
+
+def on_one_core(notebooks, core):
+    """Run the notebooks as they are."""
+    return [test_run(notebooks, {}, core)]
 
 
 def main():
     """Start the runs, wait for them, show what failed."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     bound = bool(shutil.which("taskset")) and bool(cores)
-    if not bound:
+    runs = {"AVX2 alone": on_an_older_processor}
+    if bound:
+        runs["one core"] = on_one_core
+    else:
         print("taskset is not to be had here: the run on one core is left out.")
-    start, running, failed = time.monotonic(), {}, []
-    with tempfile.TemporaryDirectory(prefix="drsn-robust-") as folder:
-        for number, (name, variables) in enumerate(RUNS.items()):
-            if not variables and not bound:
-                continue
-            log = Path(folder) / f"{number}.log"
-            core = cores[number % len(cores)] if bound else None
-            environment = {**os.environ, **variables}
-            file = log.open("w")
-            process = subprocess.Popen(
-                command_for(core), cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT
-            )
-            running[name] = (process, log)
-            if bound and len(cores) == 1:
-                process.wait()
-        try:
-            for name, (process, log) in running.items():
-                status = process.wait()
-                text = log.read_text(errors="replace")
-                if status != 0:
+    notebooks = execute_notebooks.find_notebooks([])
+    start, failed = time.monotonic(), []
+    with ThreadPoolExecutor(len(runs) if len(cores) != 1 else 1) as pool:
+        jobs = {
+            name: pool.submit(run, notebooks, cores[number % len(cores)] if bound else None)
+            for number, (name, run) in enumerate(runs.items())
+        }
+        for name, job in jobs.items():
+            results = job.result()
+            ends = [re.findall(r"(?m)^.*\d+ (?:passed|failed|error).*$", text) for _, text in results]
+            for (status, text), end in zip(results, ends, strict=True):
+                if status != 0 or not end:
                     failed.append(name)
                     print(text)
-                ends = re.findall(r"(?m)^.*\d+ (?:passed|failed|error).*$", text)
-                print(f"notebooks, {name}: {ends[-1].strip(' =') if ends else 'no test ran'}", flush=True)
-                if not ends and name not in failed:
-                    failed.append(name)
-        except KeyboardInterrupt:
-            for process, _ in running.values():
-                process.terminate()
-            return 130
-    print(f"Both in {time.monotonic() - start:.0f} s." if not failed else f"Failed: {', '.join(failed)}")
+            said = " and ".join(end[-1].strip(" =") if end else "no test ran" for end in ends)
+            print(f"notebooks, {name}: {said}", flush=True)
+    print(f"Both in {time.monotonic() - start:.0f} s." if not failed else f"Failed: {', '.join(dict.fromkeys(failed))}")
     return int(bool(failed))
 
 

@@ -35,7 +35,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+# A file's, not the session's: while Playwright's loop runs, no other test of the process can start one of its own.
+@pytest.fixture(scope="module")
 def browser():
     executable = find_chromium()
     if executable is None:
