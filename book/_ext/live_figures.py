@@ -14,6 +14,7 @@ caption, ``:name:`` is the label::
 A page that shows a figure, by directive or as a notebook's output, gets that figure's script and no other.
 """
 
+import html
 import importlib
 import json
 import shutil
@@ -29,6 +30,38 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 FOLDER = "live"  # below _static; holds the scripts that pages name one by one
+ALONE = "laboratory"  # holds a page of its own for each figure
+PICTURES = ROOT / "book" / "pictures"
+
+# As wide as the window, and taller letters where there is room for them.
+PAGE_ALONE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} — Deep residual shrinkage networks</title>
+<link rel="icon" href="../_static/favicon.svg">
+<style>
+:root {{ color-scheme: light dark; --pst-color-text-base: #1f2328; }}
+body {{ margin: 0 auto; padding: 12px; max-width: 1400px; font: 16px/1.5 system-ui, sans-serif;
+  background: #fff; color: var(--pst-color-text-base); }}
+a {{ color: #0a5ad0; }}
+h1 {{ font-size: 1.4rem; margin: 0 0 12px; }}
+header {{ display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: 0 24px; }}
+@media (min-width: 1300px) {{ main {{ zoom: 1.25; }} }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --pst-color-text-base: #e6e9ed; }}
+  body {{ background: #0f1216; }}
+  a {{ color: #7db8ff; }}
+}}
+</style>
+{scripts}</head>
+<body>
+<header><h1>{title}</h1><a href="../book/laboratory.html">All figures</a></header>
+<main>{element}</main>
+</body>
+</html>
+"""
 
 
 def figures():
@@ -48,7 +81,7 @@ class LiveFigure(SphinxDirective):
         name = options.pop("name", None)
         state = {key: self.read_value(value) for key, value in options.items()}
         figure = self.figure(**state)
-        for path in (type(figure).script_path(), sys.modules[type(figure).__module__].__file__):
+        for path in (self.figure.script_path(), sys.modules[self.figure.__module__].__file__):
             self.env.note_dependency(str(path))
         element = nodes.raw("", f'<div class="live-figure">{figure.static_html()}</div>', format="html")
         fallback = nodes.raw("", figure.fallback(), format="latex")
@@ -85,15 +118,30 @@ def directive_for(figure):
     )
 
 
+def scripts():
+    """Return every script of every figure, by the name of its file."""
+    return {name: text for figure in figures().values() for name, text in figure.scripts().items()}
+
+
+def picture_of(tag):
+    """Return the picture of a figure's default state (tools/make_pictures.py), or None if there is none."""
+    path = PICTURES / f"{tag}.webp"
+    return path if path.exists() else None
+
+
 def add_scripts(app, pagename, templatename, context, doctree):
-    """Add the scripts of the figures that stand on the page."""
+    """Add the scripts of the figures that stand on the page, and a picture for readers without scripts."""
     body = context.get("body") or ""
-    here = [figure for tag, figure in figures().items() if f"<{tag} " in body]
-    if not here:
-        return
-    app.add_js_file(f"{FOLDER}/{here[0].base_path().name}", loading_method="defer", priority=900)
-    for figure in here:
-        app.add_js_file(f"{FOLDER}/{figure.script_path().name}", loading_method="defer", priority=901)
+    here = {tag: figure for tag, figure in figures().items() if f"<{tag} " in body}
+    names = {name: None for figure in here.values() for name in figure.scripts()}
+    for place, name in enumerate(names):
+        app.add_js_file(f"{FOLDER}/{name}", loading_method="defer", priority=900 + place)
+    for tag in here:
+        if picture_of(tag):
+            address = context["pathto"](f"_static/{FOLDER}/{tag}.webp", resource=True)
+            # Behind the sentence, which says what is to be seen: so the picture needs no words of its own.
+            inside = f'<noscript><img src="{address}" alt=""></noscript></{tag}>'
+            context["body"] = context["body"].replace(f"</{tag}>", inside)
 
 
 def copy_scripts(app):
@@ -102,9 +150,20 @@ def copy_scripts(app):
         return
     target = Path(app.outdir) / "_static" / FOLDER
     target.mkdir(parents=True, exist_ok=True)
-    for figure in figures().values():
-        shutil.copy(figure.base_path(), target)
-        shutil.copy(figure.script_path(), target)
+    for name, text in scripts().items():
+        (target / name).write_text(text, encoding="utf8")
+    alone = Path(app.outdir) / ALONE
+    alone.mkdir(exist_ok=True)
+    for tag, figure in figures().items():
+        if picture_of(tag):
+            shutil.copy(picture_of(tag), target)
+        (alone / f"{tag}.html").write_text(page_alone(figure), encoding="utf8")
+
+
+def page_alone(figure):
+    """Return a page with a figure and nothing else, as wide as the window: for a projector."""
+    lines = "".join(f'<script defer src="../_static/{FOLDER}/{name}"></script>\n' for name in figure.scripts())
+    return PAGE_ALONE.format(title=html.escape(figure.title()), scripts=lines, element=figure().static_html())
 
 
 def setup(app):

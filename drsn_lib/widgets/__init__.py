@@ -13,6 +13,9 @@ module holds a NumPy twin of every formula that the JavaScript computes::
 from drsn_lib.widgets._base import LiveFigure
 from drsn_lib.widgets.threshold_lab import ThresholdLab
 
+# In the order of the book.
+_FIGURES = (ThresholdLab,)
+
 __all__ = ["LiveFigure", "ThresholdLab", "figures"]
 
 
@@ -27,4 +30,4 @@ def figures():
     Returns:
         A dictionary such as `{"threshold-lab": ThresholdLab}`.
     """
-    return {figure._tag: figure for figure in (ThresholdLab,)}
+    return {figure._tag: figure for figure in _FIGURES}

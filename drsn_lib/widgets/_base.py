@@ -4,6 +4,7 @@ A figure's JavaScript is a plain classic script. In Jupyter it is handed to anyw
 the book's pages the same file defines a custom element, `<threshold-lab data-state="...">`.
 """
 
+import base64
 import html
 import json
 import sys
@@ -53,12 +54,37 @@ def normals(seed, count):
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[:count]
 
 
+def pack(values):
+    """Return numbers as text, for a figure's data: float32 in base64, which the script reads with `floats`.
+
+    Args:
+        values: Array of numbers; it is read in C order, its shape is not kept.
+
+    Returns:
+        A string of four characters for three bytes.
+    """
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")
+
+
+def unpack(text):
+    """Return the numbers that `pack` wrote.
+
+    Args:
+        text: String from `pack`.
+
+    Returns:
+        A float32 array with one axis.
+    """
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
 class LiveFigure(anywidget.AnyWidget):
     """The base of the live figures.
 
     A subclass names its script (`_js`), the constant that the script defines (`_constant`) and its HTML tag
     (`_tag`), tags the traits of its state with `sync=True, figure=True`, and says in `fallback` what the
-    figure shows, for a reader without JavaScript.
+    figure shows, for a reader without JavaScript. A script that several figures share stands in `_shared`;
+    numbers that were computed before (trained weights, say) stand in `data/NAME.json` and are named in `_data`.
 
     Example:
 
@@ -73,13 +99,40 @@ class LiveFigure(anywidget.AnyWidget):
     _constant = None
     _tag = None
     _base_js = "figure.js"
+    _shared = ()
+    _data = ()
 
     def __init_subclass__(cls, **kwargs):
         # anywidget makes a subclass of its own when an object is made: that one names no script.
         if vars(cls).get("_js"):
-            parts = [path.read_text(encoding="utf8") for path in (cls.base_path(), cls.script_path())]
-            cls._esm = "\n".join([*parts, f"export default {cls._constant};\n"])
+            cls._esm = "\n".join([*cls.scripts().values(), f"export default {cls._constant};\n"])
         super().__init_subclass__(**kwargs)
+
+    @classmethod
+    def scripts(cls):
+        """Return all that the figure runs: the base, what it shares with others, its data, its own script.
+
+        Returns:
+            A dictionary from file name to JavaScript text, in the order in which they must run.
+        """
+        files = [cls.base_path(), *(_FOLDER / name for name in cls._shared)]
+        scripts = {path.name: path.read_text(encoding="utf8") for path in files}
+        for name in cls._data:
+            text = json.dumps(cls.load_data(name), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+            scripts[f"{name}.data.js"] = f'(globalThis.DrsnData ||= {{}})["{name}"] = {text};\n'
+        return {**scripts, cls._js: cls.script_path().read_text(encoding="utf8")}
+
+    @classmethod
+    def load_data(cls, name):
+        """Return numbers that were computed before and that the figure shows.
+
+        Args:
+            name: One of the names in `_data`.
+
+        Returns:
+            What `data/NAME.json` holds; `tools/make_figure_data.py` writes these files.
+        """
+        return json.loads((_FOLDER / "data" / f"{name}.json").read_text(encoding="utf8"))
 
     @classmethod
     def base_path(cls):
@@ -107,6 +160,15 @@ class LiveFigure(anywidget.AnyWidget):
             A sorted list of strings.
         """
         return sorted(cls.class_trait_names(figure=True))
+
+    @classmethod
+    def title(cls):
+        """Return the figure's name in words, the first line of its class's docstring up to its colon.
+
+        Returns:
+            A string such as `"The threshold laboratory"`.
+        """
+        return cls.__doc__.split("\n")[0].split(":")[0].rstrip(".")
 
     def state(self):
         """Return the figure's state.

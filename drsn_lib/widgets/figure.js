@@ -55,6 +55,33 @@ const DrsnFigure = (() => {
     svg .grid { stroke: var(--line); stroke-width: 1; fill: none; shape-rendering: crispEdges; }
     svg .halo { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
     .drag { touch-action: pan-y; cursor: ew-resize; }
+    .ask { background: var(--lift); border-left: 4px solid var(--vermillion); border-radius: 4px 8px 8px 4px; padding: 10px 14px 12px; margin-bottom: 16px; }
+    .ask .row { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px; }
+    .ask .answer:not(:empty) { margin-top: 10px; }
+    .controls { display: grid; grid-template-columns: repeat(12, 1fr); gap: 12px 24px; align-items: end; }
+    .controls > .choice { grid-column: span 7; }
+    .controls > .buttons { grid-column: span 5; display: flex; gap: 8px; justify-content: flex-end; }
+    .controls > .slider, .controls > .select { grid-column: span 6; }
+    .select { display: grid; min-width: 0; }
+    .select label { color: var(--soft); font-size: 13.5px; margin-bottom: 3px; }
+    .select select { font: inherit; color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 5px 10px; min-height: 36px; width: 100%; }
+    .numbers { display: grid; grid-template-columns: minmax(max-content, 1fr) minmax(max-content, 1.2fr) minmax(max-content, 1fr); margin: 12px 0 18px; padding: 0; border-block: 1px solid var(--line); }
+    .numbers > div { padding: 8px 12px 9px 16px; border-left: 1px solid var(--line); min-width: 0; }
+    .numbers > div:first-child { padding-left: 0; border-left: 0; }
+    .numbers dt { color: var(--soft); font-size: 13.5px; }
+    .numbers dd { margin: 0; font-size: 21px; font-weight: 650; line-height: 1.3; white-space: nowrap; }
+    .numbers dd small { font-size: 14px; font-weight: 400; color: var(--soft); }
+    .charts { display: grid; grid-template-columns: 1fr 1fr; gap: 14px 28px; }
+    .charts > .wide { grid-column: 1 / -1; }
+    svg .formula { fill: var(--ink); font: 16px "STIX Two Text", Cambria, Georgia, "Times New Roman", serif; }
+    .note { color: var(--soft); font-size: 13.5px; margin-top: 10px; }
+    .narrow .controls > * { grid-column: 1 / -1; justify-content: flex-start; }
+    .narrow .charts { grid-template-columns: minmax(0, 1fr); }
+    .narrow .numbers { grid-template-columns: 1fr; }
+    .narrow .numbers > div { display: flex; justify-content: space-between; align-items: baseline; padding: 5px 0; border-left: 0; }
+    .narrow .numbers > div + div { border-top: 1px solid var(--line); }
+    .narrow .numbers dd { font-size: 17px; }
+    .narrow .choice span { padding-inline: 10px; }
     @media (forced-colors: active) { button[aria-pressed="true"], .choice input:checked + span { forced-color-adjust: none; } }
     @media print { .controls { display: none; } }
   `;
@@ -149,6 +176,17 @@ const DrsnFigure = (() => {
     return out;
   }
 
+  // ---- data that a figure brings along -----------------------------------------------------------------------
+
+  // What the figure's data script has put here: drsn_lib.widgets._base.LiveFigure.data_script.
+  const data = (name) => globalThis.DrsnData[name];
+
+  // float32 numbers from base64; the twin is drsn_lib.widgets._base.pack.
+  function floats(text) {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    return new Float32Array(bytes.buffer);
+  }
+
   // ---- hosts ----------------------------------------------------------------------------------------------
 
   // The five methods of an anywidget model, for a page without a kernel.
@@ -198,6 +236,51 @@ const DrsnFigure = (() => {
         model.save_changes();
         schedule();
       },
+      // Controls that set the state's value of their own name: `<input type=range id=...>`, a select, radios.
+      bind(...controls) {
+        for (const name of controls) {
+          const number = typeof spec.defaults[name] === "number";
+          for (const e of body.querySelectorAll(`#${name}, [name=${name}]`))
+            e.addEventListener(e.type === "range" ? "input" : "change", () => ui.set({ [name]: number ? +e.value : e.value }));
+        }
+      },
+      // What a slider, a select or radios show: their value, words beside it, and words for a screen reader.
+      show(name, value, words = "", spoken = words) {
+        body.querySelectorAll(`[name=${name}]`).forEach((e) => (e.checked = e.value === String(value)));
+        const control = body.querySelector(`#${name}`);
+        if (!control) return;
+        control.value = value;
+        if (control.type !== "range") return;
+        body.querySelector(`#${name}-value`).textContent = words;
+        control.setAttribute("aria-valuetext", spoken);
+      },
+      // The question in `ask`: returns what shows the answer, to be called with the state on every drawing.
+      // `reply(guess, state)` is the answer's HTML; it is asked for only once a guess was made.
+      prediction(reply) {
+        let guess = "";
+        const buttons = [...body.querySelectorAll("[data-guess]")];
+        for (const button of buttons)
+          button.addEventListener("click", () => {
+            guess = button.dataset.guess;
+            schedule();
+          });
+        ui.forget = () => (guess = "");
+        return (state) => {
+          buttons.forEach((b) => b.setAttribute("aria-pressed", b.dataset.guess === guess));
+          const words = guess && reply(guess, state);
+          const answer = body.querySelector(".answer");
+          if (answer.dataset.words === words) return;
+          answer.dataset.words = words;
+          answer.innerHTML = words;
+        };
+      },
+      // The button with the id "reset": the state that the figure began with.
+      resettable() {
+        body.querySelector("#reset").addEventListener("click", () => {
+          ui.forget?.();
+          ui.set({ ...ui.initial });
+        });
+      },
       // A chart that is dragged sideways: `pick` gets the pointer's x in the chart's own pixels.
       draggable(element, pick) {
         const at = (event) => pick(event.clientX - element.getBoundingClientRect().left);
@@ -221,7 +304,9 @@ const DrsnFigure = (() => {
       frame = 0;
       root.dataset.theme = isDark(root.querySelector(".probe")) ? "dark" : "light";
       const width = body.clientWidth;
-      if (width > 0) draw(ui.state(), width);
+      if (width <= 0) return;
+      body.classList.toggle("narrow", width < 560);
+      draw(ui.state(), width);
     }
     function schedule() {
       // Not at once: while the host is detached it has neither a width nor colors.
@@ -281,8 +366,21 @@ const DrsnFigure = (() => {
       `<label><input type="radio" name="${name}" value="${value}"><span>${words}</span></label>`).join("") +
     "</fieldset>";
 
+  const select = (id, words, options) =>
+    `<div class="select"><label for="${id}">${words}</label><select id="${id}">` +
+    options.map(([value, name]) => `<option value="${value}">${name}</option>`).join("") + "</select></div>";
+
+  // The question that a reader answers first; `ui.prediction` wires it.
+  const ask = (question, options) =>
+    `<div class="ask" role="group" aria-label="Predict first"><p>${question}</p><div class="row">` +
+    options.map(([value, words]) => `<button type="button" data-guess="${value}" aria-pressed="false">${words}</button>`).join("") +
+    '</div><p class="answer" role="status"></p></div>';
+
+  const numbers = (items) =>
+    `<dl class="numbers">${items.map(([id, words]) => `<div><dt>${words}</dt><dd id="${id}"></dd></div>`).join("")}</dl>`;
+
   return {
-    COLORS, uniforms, normals, mean, fixed, scale, px, path, line, text, tint, axes, svg, ticks, slider, choice,
-    mount, standIn, figure,
+    COLORS, uniforms, normals, mean, fixed, scale, px, path, line, text, tint, axes, svg, ticks, data, floats,
+    slider, choice, select, ask, numbers, mount, standIn, figure,
   };
 })();

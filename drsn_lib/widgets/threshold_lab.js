@@ -1,6 +1,6 @@
 // The threshold laboratory. Every formula here has a NumPy twin in threshold_lab.py; tests compare the two.
 const ThresholdLab = (() => {
-  const { normals, mean, fixed, scale, px, path, line, text, tint, axes, svg, ticks, slider, choice } = DrsnFigure;
+  const { normals, mean, fixed, scale, px, path, line, text, tint, axes, svg, ticks, slider, choice, ask, numbers } = DrsnFigure;
 
   const N = 256;
   const MAX = 4;
@@ -177,83 +177,34 @@ const ThresholdLab = (() => {
 
   // ---- the figure ---------------------------------------------------------------------------------------------
 
-  const CSS = `
-    .ask { background: var(--lift); border-left: 4px solid var(--vermillion); border-radius: 4px 8px 8px 4px; padding: 10px 14px 12px; margin-bottom: 16px; }
-    .ask .row { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px; }
-    .ask .answer:not(:empty) { margin-top: 10px; }
-    .controls { display: grid; grid-template-columns: repeat(12, 1fr); gap: 12px 24px; align-items: end; }
-    .controls > .choice { grid-column: span 7; }
-    .controls > .buttons { grid-column: span 5; display: flex; gap: 8px; justify-content: flex-end; }
-    .controls > .slider { grid-column: span 6; }
-    .numbers { display: grid; grid-template-columns: minmax(max-content, 1fr) minmax(max-content, 1.2fr) minmax(max-content, 1fr); margin: 12px 0 18px; padding: 0; border-block: 1px solid var(--line); }
-    .numbers > div { padding: 8px 12px 9px 16px; border-left: 1px solid var(--line); min-width: 0; }
-    .numbers > div:first-child { padding-left: 0; border-left: 0; }
-    .numbers dt { color: var(--soft); font-size: 13.5px; }
-    .numbers dd { margin: 0; font-size: 21px; font-weight: 650; line-height: 1.3; white-space: nowrap; }
-    .numbers dd small { font-size: 14px; font-weight: 400; color: var(--soft); }
-    .charts { display: grid; grid-template-columns: 1fr 1fr; gap: 14px 28px; }
-    .charts > :last-child { grid-column: 1 / -1; }
-    svg .formula { fill: var(--ink); font: 16px "STIX Two Text", Cambria, Georgia, "Times New Roman", serif; }
-    .note { color: var(--soft); font-size: 13.5px; margin-top: 10px; }
-    .narrow .controls > * { grid-column: 1 / -1; justify-content: flex-start; }
-    .narrow .charts { grid-template-columns: minmax(0, 1fr); }
-    .narrow .numbers { grid-template-columns: 1fr; }
-    .narrow .numbers > div { display: flex; justify-content: space-between; align-items: baseline; padding: 5px 0; border-left: 0; }
-    .narrow .numbers > div + div { border-top: 1px solid var(--line); }
-    .narrow .numbers dd { font-size: 17px; }
-    .narrow .choice span { padding-inline: 10px; }
-  `;
-
   function create(ui) {
     ui.body.innerHTML = `
-      <div class="ask" role="group" aria-label="Predict first">
-        <p><b>Before you move τ:</b> soft thresholding moves every sample that it keeps toward zero by τ;
-        hard thresholding leaves it where it is. Which of the two will have its smallest error at the larger τ?</p>
-        <div class="row">
-          <button type="button" data-guess="soft" aria-pressed="false">soft</button>
-          <button type="button" data-guess="hard" aria-pressed="false">hard</button>
-          <button type="button" data-guess="same" aria-pressed="false">the same</button>
-        </div>
-        <p class="answer" role="status"></p>
-      </div>
+      ${ask(`<b>Before you move τ:</b> soft thresholding moves every sample that it keeps toward zero by τ;
+        hard thresholding leaves it where it is. Which of the two will have its smallest error at the larger τ?`,
+        [["soft", "soft"], ["hard", "hard"], ["same", "the same"]])}
       <div class="controls">
         ${choice("function", "Function", Object.entries(FUNCTIONS).map(([key, f]) => [key, f.name]))}
         <div class="buttons"><button type="button" id="draw">New noise</button><button type="button" id="reset">Reset</button></div>
         ${slider("threshold", "Threshold τ", [0, MAX, STEP], "vermillion")}
         ${slider("sigma", "Noise level σ", [0.1, 1.2, 0.05], "gray")}
       </div>
-      <dl class="numbers">
-        <div><dt>Mean squared error</dt><dd id="mse"></dd></div>
-        <div><dt>Signal-to-noise ratio</dt><dd id="snr"></dd></div>
-        <div><dt>Samples set to zero</dt><dd id="zeroed"></dd></div>
-      </dl>
+      ${numbers([["mse", "Mean squared error"], ["snr", "Signal-to-noise ratio"], ["zeroed", "Samples set to zero"]])}
       <div class="charts">
         <div id="function-chart"></div>
         <div id="error-chart"></div>
-        <div id="signal-chart"></div>
+        <div id="signal-chart" class="wide"></div>
       </div>
       <p class="note">The clean signal is six impacts that ring and die away, as a damaged bearing's do, and zero between them:
       it is <b>sparse in time</b>, so its samples can be thresholded as they stand. A signal that is sparse elsewhere,
       as a sum of tones is in frequency, must be transformed first. The universal threshold is σ√(2 ln n), here with n = ${N}. Drag τ in either upper chart, or use the slider and the arrow keys.</p>`;
-    const { $, $$ } = ui;
-    let guess = "";
+    const { $ } = ui;
     let axisOf = {};
 
     const clamp = (t) => Math.min(MAX, Math.max(0, Math.round(t / STEP) * STEP));
     const setThreshold = (t) => ui.set({ threshold: +clamp(t).toFixed(2) });
-    $("#threshold").addEventListener("input", (e) => setThreshold(+e.target.value));
-    $("#sigma").addEventListener("input", (e) => ui.set({ sigma: +e.target.value }));
-    $$("[name=function]").forEach((input) => input.addEventListener("change", () => ui.set({ function: input.value })));
+    ui.bind("function", "threshold", "sigma");
+    ui.resettable();
     $("#draw").addEventListener("click", () => ui.set({ draw: (ui.state().draw % 2147483647) + 1 }));
-    $("#reset").addEventListener("click", () => {
-      guess = "";
-      ui.set({ ...ui.initial });
-    });
-    $$("[data-guess]").forEach((button) =>
-      button.addEventListener("click", () => {
-        guess = button.dataset.guess;
-        ui.set({});
-      }));
     ui.draggable($("#function-chart"), (at) => axisOf.function && setThreshold(Math.abs(axisOf.function.invert(at))));
     ui.draggable($("#error-chart"), (at) => axisOf.error && setThreshold(axisOf.error.invert(at)));
 
@@ -268,8 +219,7 @@ const ThresholdLab = (() => {
       return memory;
     }
 
-    function answer({ sigma, draw }) {
-      if (!guess) return "";
+    const predict = ui.prediction((guess, { sigma, draw }) => {
       const soft = bestOf(errorCurve("soft", sigma, draw));
       const hard = bestOf(errorCurve("hard", sigma, draw));
       const truth = hard > soft ? "hard" : hard < soft ? "soft" : "same";
@@ -278,15 +228,13 @@ const ThresholdLab = (() => {
         ? "Soft thresholding pays for every step of τ with bias on all that it keeps, so it stops early and lets some noise through. Hard thresholding pays nothing for what it keeps, and can go on until the noise is gone."
         : "That is unusual: draw new noise, and look again.";
       return `${guess === truth ? "Yes." : "Not here."} With this noise the error is smallest at ${at(soft)} for soft and at ${at(hard)} for hard. ${why} Choose <b>hard</b> below to see its curve.`;
-    }
+    });
 
     return (state, width) => {
       state.threshold = Math.min(MAX, Math.max(0, state.threshold));
       const { curve, noisy } = remembered(state);
       const m = measures(state);
-      const narrow = width < 560;
-      ui.body.classList.toggle("narrow", narrow);
-      const half = narrow ? width : (width - 28) / 2;
+      const half = width < 560 ? width : (width - 28) / 2;
 
       const left = drawFunction(half, state);
       const right = drawError(half, state, curve, m);
@@ -296,25 +244,18 @@ const ThresholdLab = (() => {
       $("#signal-chart").innerHTML = drawSignals(width, state, noisy, apply(state.function, noisy, state.threshold));
 
       const t = fixed(state.threshold, 2);
-      $("#threshold").value = state.threshold;
-      $("#threshold").setAttribute("aria-valuetext", `τ = ${t}, mean squared error ${fixed(m.mse_after, 3)}`);
-      $("#threshold-value").textContent = `${t} = ${fixed(state.threshold / state.sigma, 1)} σ`;
-      $("#sigma").value = state.sigma;
-      $("#sigma").setAttribute("aria-valuetext", `σ = ${fixed(state.sigma, 2)}, signal-to-noise ratio ${fixed(m.snr_before, 1)} decibels`);
-      $("#sigma-value").textContent = fixed(state.sigma, 2);
-      $$("[name=function]").forEach((input) => (input.checked = input.value === state.function));
+      ui.show("threshold", state.threshold, `${t} = ${fixed(state.threshold / state.sigma, 1)} σ`, `τ = ${t}, mean squared error ${fixed(m.mse_after, 3)}`);
+      ui.show("sigma", state.sigma, fixed(state.sigma, 2), `σ = ${fixed(state.sigma, 2)}, signal-to-noise ratio ${fixed(m.snr_before, 1)} decibels`);
+      ui.show("function", state.function);
       $("#mse").innerHTML = `<small>${fixed(m.mse_before, 3)} →</small> ${fixed(m.mse_after, 3)}`;
       $("#snr").innerHTML = `<small>${fixed(m.snr_before, 1)} →</small> ${fixed(m.snr_after, 1)} dB <small>(${m.snr_gain < 0 ? "" : "+"}${fixed(m.snr_gain, 1)})</small>`;
       $("#zeroed").textContent = `${fixed(100 * m.zeroed, 0)} %`;
-      $$("[data-guess]").forEach((b) => b.setAttribute("aria-pressed", b.dataset.guess === guess));
-      const words = answer(state);
-      if ($(".answer").innerHTML !== words) $(".answer").innerHTML = words;
+      predict(state);
     };
   }
 
   return DrsnFigure.figure("threshold-lab", {
     defaults: DEFAULTS,
-    css: CSS,
     create,
     math: { cleanSignal, noisySignal, apply, derivative, errorCurve, bestOf, universal, measures, FUNCTIONS },
   });

@@ -136,7 +136,7 @@ def universal_threshold(sigma, length=LENGTH):
 
 
 class ThresholdLab(LiveFigure):
-    """A laboratory for thresholding: curve, derivative, signal and error, with live controls.
+    """The threshold laboratory: curve, derivative, signal and error, with live controls.
 
     It is an ipywidget: its traits can be observed, set from Python and linked to other widgets.
 
