@@ -44,6 +44,20 @@ def test_normals_are_normal():
     np.testing.assert_array_equal(_base.normals(5, 8)[:7], _base.normals(5, 7))
 
 
+@pytest.mark.parametrize(("kind", "distribution"), [("laplacian", "laplace"), ("uniform", "uniform")])
+def test_noises_have_their_distribution_and_variance_one(kind, distribution):
+    stats = pytest.importorskip("scipy.stats")
+    z = _base.noise(kind, 5, 20_000)
+    scaled = {"laplacian": z * np.sqrt(2), "uniform": z / np.sqrt(12) + 0.5}[kind]
+    assert stats.kstest(scaled, distribution).pvalue > 0.01
+    assert np.var(z) == pytest.approx(1, abs=0.04) and np.mean(z) == pytest.approx(0, abs=0.02)
+
+
+def test_a_wrong_noise_is_named():
+    with pytest.raises(ValueError, match=r"must be one of gaussian, laplacian, uniform\. Received: kind='pink'"):
+        _base.noise("pink", 1, 3)
+
+
 # ---- threshold functions against other ways to say them ------------------------------------------------------
 
 
@@ -158,7 +172,11 @@ def test_the_package_starts_no_backend():
 
 def test_the_repr_is_the_same_every_time():
     first, second = (widgets.ThresholdLab(threshold=0.1 + 0.2) for _ in range(2))
-    assert repr(first) == repr(second) == "ThresholdLab(draw=1, function='soft', sigma=0.5, threshold=0.3)"
+    assert (
+        repr(first)
+        == repr(second)
+        == "ThresholdLab(draw=1, function='soft', noise='gaussian', sigma=0.5, threshold=0.3)"
+    )
     assert eval(repr(first), {"ThresholdLab": widgets.ThresholdLab}).state() == first.state()
 
 
@@ -169,7 +187,8 @@ def test_the_bundle_in_a_notebook():
     assert data["text/plain"] == repr(figure)
     assert "<script" not in data["text/html"]
     state = re.search(r"data-state='([^']*)'", data["text/html"]).group(1)
-    assert json.loads(state) == figure.state() == {"draw": 1, "function": "garrote", "sigma": 0.5, "threshold": 0.4}
+    expected = {"draw": 1, "function": "garrote", "noise": "gaussian", "sigma": 0.5, "threshold": 0.4}
+    assert json.loads(state) == figure.state() == expected
     assert figure.fallback() in data["text/html"]
     assert data["text/html"] == widgets.ThresholdLab(function="garrote")._repr_mimebundle_()[0]["text/html"]
 
@@ -260,7 +279,55 @@ def test_scripts_serve_both_hosts(figure):
     assert figure._esm.endswith(f"export default {figure._constant};\n")
     assert figure()._esm == figure._esm
     assert f'"{figure._tag}"' in scripts[1]
-    assert sum(len(script.encode()) for script in scripts) < 60_000
+
+
+def test_all_scripts_together_are_light():
+    scripts = {name: text for figure in widgets.figures().values() for name, text in figure.scripts().items()}
+    own = {name: len(text.encode()) for name, text in scripts.items() if not name.endswith(".data.js")}
+    assert sum(own.values()) < 120_000, own
+
+
+@pytest.mark.parametrize("figure", widgets.figures().values(), ids=widgets.figures())
+def test_data_of_a_figure_are_light(figure):
+    data = {name: len(text.encode()) for name, text in figure.scripts().items() if name.endswith(".data.js")}
+    assert sum(data.values()) < 300_000, data
+
+
+@pytest.mark.parametrize("figure", widgets.figures().values(), ids=widgets.figures())
+def test_a_figure_has_a_title_and_says_what_is_to_be_seen(figure):
+    assert re.fullmatch(r"[A-Z][\w ]+", figure.title())
+    assert figure.__doc__.split("\n")[0].split(":", 1)[1].strip().endswith(".")
+    assert len(figure().fallback()) > 80 and "JavaScript" in figure().fallback()
+
+
+def test_pictures_are_of_what_the_figures_show(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    stale = importlib.import_module("screenshot").stale_pictures()
+    assert stale == [], "make book; .venv/bin/python tools/screenshot.py --figures"
+
+
+def test_numbers_that_figures_bring_along_are_those_of_today(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    maker = importlib.import_module("make_figure_data")
+    named = {name for figure in widgets.figures().values() for name in figure._data}
+    assert set(maker.names()) == {path.stem for path in maker.DATA.glob("*.json")} <= named
+    assert maker.main(["--check"]) == 0
+
+
+def test_numbers_that_differ_are_seen(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    maker = importlib.import_module("make_figure_data")
+    stored = {"a": [1, 2.0, "words"], "b": _base.pack(np.arange(6.0))}
+    assert list(maker.differences(stored, stored)) == []
+    assert list(maker.differences({**stored, "b": _base.pack(np.arange(6.0) + 1e-5)}, stored)) == []
+    for changed in ({"a": [1, 2.1, "words"]}, {"a": [1, 2.0, "word"]}, {"a": [1, 2.0]}, {"b": _base.pack(np.ones(6))}):
+        assert len(list(maker.differences({**stored, **changed}, stored))) == 1
+    assert maker.differences({"a": 1}, {"b": 1})
+
+
+def test_packed_numbers_come_back():
+    values = np.linspace(-1, 1, 13, dtype="float32").reshape(13, 1)
+    assert np.array_equal(_base.unpack(_base.pack(values)), values.ravel())
 
 
 def test_colors_are_the_charts_colors():

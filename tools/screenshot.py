@@ -3,10 +3,13 @@
 python tools/screenshot.py                      # every page, into _build/pictures (`make pictures`)
 python tools/screenshot.py book/intro.html      # one page
 python tools/screenshot.py --readme             # the README's picture, into book/_static/readme.png
+python tools/screenshot.py --figures            # every live figure as it begins, into book/pictures
 """
 
 import argparse
+import hashlib
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -17,6 +20,7 @@ HTML = ROOT / "_build" / "html"
 WIDTHS = {1280: 900, 390: 844}
 THEMES = ["light", "dark"]
 LARGEST_README_PICTURE = 200_000
+DIGESTS = ROOT / "book" / "pictures" / "digests.json"
 
 
 def open_page(engine, address, width, height, theme, scale=1):
@@ -74,6 +78,52 @@ def take_readme(page, selector, path):
     print(f"{path.relative_to(ROOT)}: {picture.width} x {picture.height}, {buffer.tell() / 1e3:.0f} kB")
 
 
+def live_figures():
+    """The classes of the live figures by tag; the package is this repository's."""
+    sys.path.insert(0, str(ROOT))
+    from drsn_lib import widgets
+
+    return widgets.figures()
+
+
+def digest(figure):
+    """A figure's scripts, data and first state as one short word: what its picture was taken of."""
+    shown = [*figure.scripts().values(), json.dumps(figure().state(), sort_keys=True)]
+    return hashlib.sha256("\0".join(shown).encode()).hexdigest()[:16]
+
+
+def stale_pictures():
+    """The tags of the figures whose stored picture is not of what they show today."""
+    stored = json.loads(DIGESTS.read_text(encoding="utf-8")) if DIGESTS.exists() else {}
+    return [
+        tag
+        for tag, figure in live_figures().items()
+        if stored.get(tag) != digest(figure) or not (DIGESTS.parent / f"{tag}.webp").exists()
+    ]
+
+
+def take_figures():
+    """Pictures of the live figures as they begin, for readers without scripts and for the laboratory's page."""
+    from PIL import Image
+
+    stale, figures = stale_pictures(), live_figures()
+    DIGESTS.parent.mkdir(exist_ok=True)
+    with browser.chromium() as engine:
+        for tag in stale:
+            page = HTML / "laboratory" / f"{tag}.html"
+            context, tab = open_page(engine, page.as_uri(), 1100, 900, "light")
+            picture = Image.open(io.BytesIO(tab.locator(tag).screenshot()))
+            context.close()
+            path = DIGESTS.parent / f"{tag}.webp"
+            picture.convert("RGB").save(path, "WEBP", quality=72, method=6)
+            print(f"{path.relative_to(ROOT)}: {picture.width} x {picture.height}, {path.stat().st_size / 1e3:.0f} kB")
+    digests = {tag: digest(figure) for tag, figure in figures.items()}
+    DIGESTS.write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
+    for path in DIGESTS.parent.glob("*.webp"):
+        if path.stem not in figures:
+            path.unlink()
+
+
 def main(arguments=None):
     """Take the pictures that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -81,12 +131,16 @@ def main(arguments=None):
     parser.add_argument("--to", type=Path, default=ROOT / "_build" / "pictures", help="the folder for the pictures")
     parser.add_argument("--window", action="store_true", help="the first screen alone, not the whole page")
     parser.add_argument("--readme", metavar="PAGE", nargs="?", const="book/intro.html", help="the README's picture")
+    parser.add_argument("--figures", action="store_true", help="the live figures' pictures that are out of date")
     parser.add_argument("--selector", default="threshold-lab", help="with --readme: what to scroll to")
     options = parser.parse_args(arguments)
     if not (HTML / "index.html").exists():
         raise SystemExit("the book is not built: make book")
     if browser.find_chromium() is None:
         raise SystemExit(browser.HOW_TO)
+    if options.figures:
+        take_figures()
+        return 0
     if options.readme:
         take_readme(options.readme, options.selector, ROOT / "book" / "_static" / "readme.png")
         return 0

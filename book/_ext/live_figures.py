@@ -11,18 +11,22 @@ caption, ``:name:`` is the label::
     The threshold laboratory.
     ```
 
-A page that shows a figure, by directive or as a notebook's output, gets that figure's script and no other.
+A page that shows a figure, by directive or as a notebook's output, gets that figure's scripts and no other. Each
+figure also has a page alone, `laboratory/<tag>.html`, as wide as the window. The directive ``{laboratory}`` lists
+all figures: a picture, what there is to see, the chapter, and the page alone.
 """
 
 import html
 import importlib
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,8 +46,8 @@ PAGE_ALONE = """<!DOCTYPE html>
 <title>{title} — Deep residual shrinkage networks</title>
 <link rel="icon" href="../_static/favicon.svg">
 <style>
-:root {{ color-scheme: light dark; --pst-color-text-base: #1f2328; }}
-body {{ margin: 0 auto; padding: 12px; max-width: 1400px; font: 16px/1.5 system-ui, sans-serif;
+:root {{ --drsn-width: none; color-scheme: light dark; --pst-color-text-base: #1f2328; }}
+body {{ margin: 0 auto; padding: 12px; max-width: 1600px; font: 16px/1.5 system-ui, sans-serif;
   background: #fff; color: var(--pst-color-text-base); }}
 a {{ color: #0a5ad0; }}
 h1 {{ font-size: 1.4rem; margin: 0 0 12px; }}
@@ -162,12 +166,64 @@ def copy_scripts(app):
 
 def page_alone(figure):
     """Return a page with a figure and nothing else, as wide as the window: for a projector."""
+    element = figure().static_html()
+    if picture_of(figure._tag):
+        picture = f'<noscript><img src="../_static/{FOLDER}/{figure._tag}.webp" alt=""></noscript>'
+        element = element.replace(f"</{figure._tag}>", f"{picture}</{figure._tag}>")
     lines = "".join(f'<script defer src="../_static/{FOLDER}/{name}"></script>\n' for name in figure.scripts())
-    return PAGE_ALONE.format(title=html.escape(figure.title()), scripts=lines, element=figure().static_html())
+    return PAGE_ALONE.format(title=html.escape(figure.title()), scripts=lines, element=element)
+
+
+def chapter_of(figure):
+    """Return the document in which a figure stands first, in the order of the book; None if there is none."""
+    calls = (f"widgets.{figure.__name__}(", f"```{{{figure._tag}}}")
+    names = re.findall(r"^\s*-? ?file: (\S+)", (ROOT / "book" / "_toc.yml").read_text(encoding="utf8"), re.M)
+    for name in sorted(names, key=lambda name: not name.startswith("notebooks/")):
+        for path in (ROOT / f"{name}.ipynb", ROOT / f"{name}.md"):
+            if path.exists() and any(call in path.read_text(encoding="utf8") for call in calls):
+                return name
+    return None
+
+
+class Laboratory(SphinxDirective):
+    """List all figures: a picture, a sentence, the chapter, the page alone."""
+
+    def run(self):
+        """Return a section of the page for each figure."""
+        nodes_made = []
+        for tag, figure in figures().items():
+            section = nodes.section(ids=[f"figure-{tag}"], names=[], classes=["laboratory"])
+            section += nodes.title("", figure.title())
+            alone = f"../{ALONE}/{tag}.html"
+            name = html.escape(figure.title())
+            shown = f'<img class="keep-colors" src="../_static/{FOLDER}/{tag}.webp" alt="{name}, as it begins">'
+            section += nodes.raw("", f'<a class="picture" href="{alone}">{shown}</a>', format="html")
+            words = figure.__doc__.split("\n")[0].split(":", 1)[1].strip()
+            section += nodes.paragraph("", words[:1].upper() + words[1:])
+            links = nodes.paragraph()
+            links += nodes.raw("", f'<a href="{alone}">Open it alone</a>', format="html")
+            chapter = chapter_of(figure)
+            if chapter:
+                self.env.note_dependency(str(ROOT / f"{chapter}.ipynb"))
+                links += nodes.Text(", or read it in ")
+                links += addnodes.pending_xref(
+                    "",
+                    nodes.inline("", ""),
+                    refdomain="std",
+                    reftype="doc",
+                    reftarget=f"/{chapter}",
+                    refexplicit=False,
+                    refwarn=True,
+                )
+            links += nodes.Text(".")
+            section += links
+            nodes_made.append(section)
+        return nodes_made
 
 
 def setup(app):
-    """Register one directive a figure, and the scripts."""
+    """Register one directive a figure, the list of all, and the scripts."""
+    app.add_directive("laboratory", Laboratory)
     for tag, figure in figures().items():
         app.add_directive(tag, directive_for(figure))
     app.connect("builder-inited", copy_scripts)

@@ -54,6 +54,30 @@ def normals(seed, count):
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[:count]
 
 
+def noise(kind, seed, count):
+    """Return white noise of mean 0 and variance 1, the same numbers as the figures' scripts.
+
+    Args:
+        kind: `"gaussian"`, `"laplacian"` or `"uniform"`.
+        seed: Integer, the random seed.
+        count: Integer, how many numbers.
+
+    Returns:
+        A float64 array of shape `(count,)`.
+
+    Raises:
+        ValueError: If the kind is another.
+    """
+    if kind == "gaussian":
+        return normals(seed, count)
+    u = uniforms(seed, count)
+    if kind == "uniform":
+        return (u - 0.5) * np.sqrt(12)
+    if kind == "laplacian":
+        return np.sign(0.5 - u) * np.log(1 - 2 * np.abs(u - 0.5)) / np.sqrt(2)
+    raise ValueError(f"Argument `kind` must be one of gaussian, laplacian, uniform. Received: kind={kind!r}")
+
+
 def pack(values):
     """Return numbers as text, for a figure's data: float32 in base64, which the script reads with `floats`.
 

@@ -19,7 +19,7 @@ const DrsnFigure = (() => {
       --probe: var(--pst-color-text-base, var(--jp-content-font-color1, inherit));
       font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif;
       font-variant-numeric: tabular-nums; text-align: left; color: var(--ink); background: var(--card);
-      border: 1px solid var(--line); border-radius: 12px; padding: 18px 20px 14px; max-width: 1040px; margin: 0 auto;
+      border: 1px solid var(--line); border-radius: 12px; padding: 18px 20px 14px; max-width: var(--drsn-width, 1040px); margin: 0 auto;
     }
     .drsn[data-theme="dark"] {
       --ink: #e6e9ed; --soft: #a9b2bd; --line: #3b434d; --faint: #252b33; --card: #171b21; --lift: #20262e;
@@ -112,6 +112,14 @@ const DrsnFigure = (() => {
       if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);
     }
     return values;
+  }
+
+  // White noise of unit variance; the twin is drsn_lib.widgets._base.noise.
+  function noise(kind, seed, count) {
+    if (kind === "gaussian") return normals(seed, count);
+    const u = uniforms(seed, count);
+    if (kind === "uniform") return u.map((v) => (v - 0.5) * Math.sqrt(12));
+    return u.map((v) => (Math.sign(0.5 - v) * Math.log(1 - 2 * Math.abs(v - 0.5))) / Math.SQRT2); // laplacian
   }
 
   const mean = (values) => values.reduce((sum, v) => sum + v, 0) / values.length;
@@ -306,7 +314,9 @@ const DrsnFigure = (() => {
       const width = body.clientWidth;
       if (width <= 0) return;
       body.classList.toggle("narrow", width < 560);
+      const start = performance.now();
       draw(ui.state(), width);
+      host.drawingTime = performance.now() - start; // in milliseconds; a test looks at it
     }
     function schedule() {
       // Not at once: while the host is detached it has neither a width nor colors.
@@ -380,7 +390,7 @@ const DrsnFigure = (() => {
     `<dl class="numbers">${items.map(([id, words]) => `<div><dt>${words}</dt><dd id="${id}"></dd></div>`).join("")}</dl>`;
 
   return {
-    COLORS, uniforms, normals, mean, fixed, scale, px, path, line, text, tint, axes, svg, ticks, data, floats,
+    COLORS, uniforms, normals, noise, mean, fixed, scale, px, path, line, text, tint, axes, svg, ticks, data, floats,
     slider, choice, select, ask, numbers, mount, standIn, figure,
   };
 })();

@@ -1,12 +1,12 @@
 // The threshold laboratory. Every formula here has a NumPy twin in threshold_lab.py; tests compare the two.
 const ThresholdLab = (() => {
-  const { normals, mean, fixed, scale, px, path, line, text, tint, axes, svg, ticks, slider, choice, ask, numbers } = DrsnFigure;
+  const { noise, mean, fixed, scale, px, path, line, text, tint, axes, svg, ticks, slider, choice, select, ask, numbers } = DrsnFigure;
 
   const N = 256;
   const MAX = 4;
   const STEP = 0.02;
   const IMPACTS = [[18, 3.4], [58, -2.4], [98, 2.9], [138, -3.1], [178, 2.2], [218, 3.0]];
-  const DEFAULTS = { function: "soft", threshold: 0.4, sigma: 0.5, draw: 1 };
+  const DEFAULTS = { function: "soft", threshold: 0.4, sigma: 0.5, noise: "gaussian", draw: 1 };
 
   const FUNCTIONS = {
     soft: { name: "soft", formula: "y = sign(x) · max(|x| − τ, 0)", y: (x, t) => Math.sign(x) * Math.max(Math.abs(x) - t, 0), d: (x, t) => +(Math.abs(x) > t) },
@@ -27,15 +27,20 @@ const ThresholdLab = (() => {
   const POWER = mean(CLEAN.map((v) => v * v));
   const GRID = Float64Array.from({ length: Math.round(MAX / STEP) + 1 }, (_, i) => i * STEP);
 
-  const noisySignal = (sigma, draw) => normals(draw, N).map((v, i) => CLEAN[i] + sigma * v);
+  const noisySignal = (sigma, draw, kind = "gaussian") => noise(kind, draw, N).map((v, i) => CLEAN[i] + sigma * v);
   const apply = (name, x, t) => x.map((v) => FUNCTIONS[name].y(v, t));
   const derivative = (name, x, t) => x.map((v) => FUNCTIONS[name].d(v, t));
   const error = (y) => mean(y.map((v, i) => (v - CLEAN[i]) ** 2));
   const universal = (sigma) => sigma * Math.sqrt(2 * Math.log(N));
 
-  function errorCurve(name, sigma, draw) {
-    const x = noisySignal(sigma, draw);
-    return GRID.map((t) => error(apply(name, x, t)));
+  function errorCurve(name, sigma, draw, kind) {
+    const x = noisySignal(sigma, draw, kind);
+    const { y } = FUNCTIONS[name];
+    return GRID.map((t) => {
+      let sum = 0;
+      for (let i = 0; i < N; i++) sum += (y(x[i], t) - CLEAN[i]) ** 2;
+      return sum / N;
+    });
   }
 
   function bestOf(curve) {
@@ -44,8 +49,8 @@ const ThresholdLab = (() => {
     return GRID[curve.findIndex((v) => v <= limit)];
   }
 
-  function measures({ function: name, threshold, sigma, draw }) {
-    const noisy = noisySignal(sigma, draw);
+  function measures({ function: name, threshold, sigma, draw, noise: kind }, curve = errorCurve(name, sigma, draw, kind)) {
+    const noisy = noisySignal(sigma, draw, kind);
     const output = apply(name, noisy, threshold);
     const before = error(noisy);
     const after = error(output);
@@ -56,7 +61,7 @@ const ThresholdLab = (() => {
       snr_after: 10 * Math.log10(POWER / after),
       snr_gain: 10 * Math.log10(before / after),
       zeroed: output.filter((v) => v === 0).length / N,
-      best: bestOf(errorCurve(name, sigma, draw)),
+      best: bestOf(curve),
       universal: universal(sigma),
     };
   }
@@ -146,33 +151,35 @@ const ThresholdLab = (() => {
     return { svg: svg(width, height, label, out), x };
   }
 
-  // The signal before and after, on one time axis.
+  // The signal before and after, and what was taken away, on one time axis.
   function drawSignals(width, { threshold: t }, noisy, output) {
-    const height = 344;
-    const strip = (top) => ({ left: 34, right: width - 8, top, bottom: top + 126 });
-    const [a, b] = [strip(26), strip(186)];
+    const height = 440;
+    const strip = (top) => ({ left: 34, right: width - 8, top, bottom: top + 104 });
+    const [a, b, c] = [strip(24), strip(160), strip(296)];
     const x = scale([0, N - 1], [a.left, a.right]);
     const index = Float64Array.from({ length: N }, (_, i) => i);
+    const [ya, yb, yc] = [a, b, c].map((box) => scale([-4.6, 4.6], [box.bottom, box.top]));
     const clean = (y) => path(index, CLEAN, x, y, 'stroke="var(--orange)" stroke-width="5" opacity=".55"');
-    let out = "";
-    const ya = scale([-4.6, 4.6], [a.bottom, a.top]);
-    const yb = scale([-4.6, 4.6], [b.bottom, b.top]);
-    out += text(0, 14, "Before: noisy signal x", 'class="title"');
+    const levels = { yTicks: [-4, 0, 4], yFormat: (v) => fixed(v, 0) };
+    let out = text(0, 14, "Before: noisy signal x", 'class="title"');
     out += `<rect x="${a.left}" y="${px(ya(t))}" width="${px(a.right - a.left)}" height="${px(ya(-t) - ya(t))}" fill="var(--vermillion)" opacity=".13"/>`;
-    out += axes({ ...a, bottom: ya(0) }, x, ya, { yTicks: [-4, 0, 4], yFormat: (v) => fixed(v, 0) });
+    out += axes({ ...a, bottom: ya(0) }, x, ya, levels);
     out += clean(ya);
     out += path(index, noisy, x, ya, 'class="noisy" stroke="var(--gray)" stroke-width="1.3"');
     for (const v of [t, -t]) out += line(a.left, ya(v), a.right, ya(v), 'stroke="var(--vermillion)" stroke-width="1.2" stroke-dasharray="5 4"');
-    out += text(0, 174, "After: thresholded signal y", 'class="title"');
-    out += axes(b, x, yb, { xTicks: [0, 64, 128, 192, 255], yTicks: [-4, 0, 4], yFormat: (v) => fixed(v, 0) });
+    out += text(0, 150, "After: thresholded signal y", 'class="title"');
+    out += axes({ ...b, bottom: yb(0) }, x, yb, levels);
     out += clean(yb);
     out += path(index, output, x, yb, 'class="output" stroke="var(--blue)" stroke-width="2"');
-    // What the two colors of line behind are, once, where there is room.
+    out += text(0, 286, "Taken away: residual x − y", 'class="title"');
+    out += axes(c, x, yc, { ...levels, xTicks: [0, 64, 128, 192, 255] });
+    out += path(index, noisy.map((v, i) => v - output[i]), x, yc, 'class="residual" stroke="var(--vermillion)" stroke-width="1.5"');
+    // What the broad line behind is, once, where there is room.
     out += line(a.right - 84, 10, a.right - 58, 10, 'stroke="var(--orange)" stroke-width="5" opacity=".55"');
     out += text(a.right, 14, "clean s", 'text-anchor="end"');
-    out += text(a.right, b.bottom + 32, "sample", 'text-anchor="end"');
+    out += text(a.right, c.bottom + 34, "sample", 'text-anchor="end"');
     const zeroed = output.filter((v) => v === 0).length;
-    return svg(width, height, `Noisy signal and, below it, the thresholded signal, of whose ${N} samples ${zeroed} are zero; the clean signal lies behind both`, out);
+    return svg(width, height, `Noisy signal; below it the thresholded signal, of whose ${N} samples ${zeroed} are zero, with the clean signal behind both; below that what was taken away`, out);
   }
 
   // ---- the figure ---------------------------------------------------------------------------------------------
@@ -184,9 +191,10 @@ const ThresholdLab = (() => {
         [["soft", "soft"], ["hard", "hard"], ["same", "the same"]])}
       <div class="controls">
         ${choice("function", "Function", Object.entries(FUNCTIONS).map(([key, f]) => [key, f.name]))}
-        <div class="buttons"><button type="button" id="draw">New noise</button><button type="button" id="reset">Reset</button></div>
+        ${select("noise", "Kind of noise", [["gaussian", "Gaussian"], ["laplacian", "Laplacian: heavier tails"], ["uniform", "uniform: no tails"]])}
         ${slider("threshold", "Threshold τ", [0, MAX, STEP], "vermillion")}
         ${slider("sigma", "Noise level σ", [0.1, 1.2, 0.05], "gray")}
+        <div class="buttons"><button type="button" id="draw">New noise</button><button type="button" id="reset">Reset</button></div>
       </div>
       ${numbers([["mse", "Mean squared error"], ["snr", "Signal-to-noise ratio"], ["zeroed", "Samples set to zero"]])}
       <div class="charts">
@@ -196,13 +204,13 @@ const ThresholdLab = (() => {
       </div>
       <p class="note">The clean signal is six impacts that ring and die away, as a damaged bearing's do, and zero between them:
       it is <b>sparse in time</b>, so its samples can be thresholded as they stand. A signal that is sparse elsewhere,
-      as a sum of tones is in frequency, must be transformed first. The universal threshold is σ√(2 ln n), here with n = ${N}. Drag τ in either upper chart, or use the slider and the arrow keys.</p>`;
+      as a sum of tones is in frequency, must be transformed first. The universal threshold is σ√(2 ln n), here with n = ${N}; it is made for Gaussian noise, which it almost never lets through. Drag τ in either upper chart, or use the slider and the arrow keys.</p>`;
     const { $ } = ui;
     let axisOf = {};
 
     const clamp = (t) => Math.min(MAX, Math.max(0, Math.round(t / STEP) * STEP));
     const setThreshold = (t) => ui.set({ threshold: +clamp(t).toFixed(2) });
-    ui.bind("function", "threshold", "sigma");
+    ui.bind("function", "threshold", "sigma", "noise");
     ui.resettable();
     $("#draw").addEventListener("click", () => ui.set({ draw: (ui.state().draw % 2147483647) + 1 }));
     ui.draggable($("#function-chart"), (at) => axisOf.function && setThreshold(Math.abs(axisOf.function.invert(at))));
@@ -211,17 +219,17 @@ const ThresholdLab = (() => {
     // The error curves depend on all but the threshold: kept while only that moves.
     let memory = { key: "" };
     function remembered(state) {
-      const key = `${state.function} ${state.sigma} ${state.draw}`;
+      const { function: name, sigma, draw, noise: kind } = state;
+      const key = `${name} ${sigma} ${draw} ${kind}`;
       if (memory.key !== key) {
-        const curve = errorCurve(state.function, state.sigma, state.draw);
-        memory = { key, curve, noisy: noisySignal(state.sigma, state.draw) };
+        memory = { key, curve: errorCurve(name, sigma, draw, kind), noisy: noisySignal(sigma, draw, kind) };
       }
       return memory;
     }
 
-    const predict = ui.prediction((guess, { sigma, draw }) => {
-      const soft = bestOf(errorCurve("soft", sigma, draw));
-      const hard = bestOf(errorCurve("hard", sigma, draw));
+    const predict = ui.prediction((guess, { sigma, draw, noise: kind }) => {
+      const soft = bestOf(errorCurve("soft", sigma, draw, kind));
+      const hard = bestOf(errorCurve("hard", sigma, draw, kind));
       const truth = hard > soft ? "hard" : hard < soft ? "soft" : "same";
       const at = (t) => `τ = ${fixed(t, 2)} (${fixed(t / sigma, 1)} σ)`;
       const why = truth === "hard"
@@ -233,7 +241,7 @@ const ThresholdLab = (() => {
     return (state, width) => {
       state.threshold = Math.min(MAX, Math.max(0, state.threshold));
       const { curve, noisy } = remembered(state);
-      const m = measures(state);
+      const m = measures(state, curve);
       const half = width < 560 ? width : (width - 28) / 2;
 
       const left = drawFunction(half, state);
@@ -247,6 +255,7 @@ const ThresholdLab = (() => {
       ui.show("threshold", state.threshold, `${t} = ${fixed(state.threshold / state.sigma, 1)} σ`, `τ = ${t}, mean squared error ${fixed(m.mse_after, 3)}`);
       ui.show("sigma", state.sigma, fixed(state.sigma, 2), `σ = ${fixed(state.sigma, 2)}, signal-to-noise ratio ${fixed(m.snr_before, 1)} decibels`);
       ui.show("function", state.function);
+      ui.show("noise", state.noise);
       $("#mse").innerHTML = `<small>${fixed(m.mse_before, 3)} →</small> ${fixed(m.mse_after, 3)}`;
       $("#snr").innerHTML = `<small>${fixed(m.snr_before, 1)} →</small> ${fixed(m.snr_after, 1)} dB <small>(${m.snr_gain < 0 ? "" : "+"}${fixed(m.snr_gain, 1)})</small>`;
       $("#zeroed").textContent = `${fixed(100 * m.zeroed, 0)} %`;

@@ -3,9 +3,11 @@
 import numpy as np
 import traitlets
 
-from drsn_lib.widgets._base import LiveFigure, check_range, normals
+from drsn_lib.widgets._base import LiveFigure, check_range
+from drsn_lib.widgets._base import noise as draw_noise
 
 FUNCTIONS = ("soft", "hard", "garrote", "relu")
+NOISES = ("gaussian", "laplacian", "uniform")
 LENGTH = 256
 MAX_THRESHOLD = 4.0
 STEP = 0.02
@@ -27,17 +29,18 @@ def clean_signal():
     return signal
 
 
-def noisy_signal(sigma, draw):
-    """Return x = s + σ·(standard normal noise).
+def noisy_signal(sigma, draw, noise="gaussian"):
+    """Return x = s + σ·(noise of variance 1).
 
     Args:
         sigma: Float, the noise's standard deviation σ.
         draw: Integer, the random seed of the noise.
+        noise: `"gaussian"`, `"laplacian"` or `"uniform"`.
 
     Returns:
         A float64 array of shape `(256,)`.
     """
-    return clean_signal() + sigma * normals(draw, LENGTH)
+    return clean_signal() + sigma * draw_noise(noise, draw, LENGTH)
 
 
 def apply_threshold(function, x, threshold):
@@ -91,33 +94,35 @@ def threshold_grid():
     return np.arange(round(MAX_THRESHOLD / STEP) + 1) * STEP
 
 
-def error_curve(function, sigma, draw):
+def error_curve(function, sigma, draw, noise="gaussian"):
     """Return the mean squared error of y against the clean signal, for each threshold of the grid.
 
     Args:
         function: As in `apply_threshold`.
         sigma: Float, the noise's standard deviation σ.
         draw: Integer, the random seed of the noise.
+        noise: As in `noisy_signal`.
 
     Returns:
         A float64 array as long as `threshold_grid()`.
     """
-    y = apply_threshold(function, noisy_signal(sigma, draw), threshold_grid()[:, None])
+    y = apply_threshold(function, noisy_signal(sigma, draw, noise), threshold_grid()[:, None])
     return np.mean((y - clean_signal()) ** 2, axis=1)
 
 
-def best_threshold(function, sigma, draw):
+def best_threshold(function, sigma, draw, noise="gaussian"):
     """Return the grid's smallest threshold whose error is smallest (to nine digits).
 
     Args:
         function: As in `apply_threshold`.
         sigma: Float, the noise's standard deviation σ.
         draw: Integer, the random seed of the noise.
+        noise: As in `noisy_signal`.
 
     Returns:
         A float.
     """
-    curve = error_curve(function, sigma, draw)
+    curve = error_curve(function, sigma, draw, noise)
     # Hard thresholding's curve is made of steps: a tie must not be settled by rounding.
     return float(threshold_grid()[np.argmax(curve <= curve.min() * (1 + 1e-9))])
 
@@ -145,7 +150,7 @@ class ThresholdLab(LiveFigure):
     >>> lab = ThresholdLab(function="hard", threshold=1.2)
     >>> lab.threshold = 1.5
     >>> lab
-    ThresholdLab(draw=1, function='hard', sigma=0.5, threshold=1.5)
+    ThresholdLab(draw=1, function='hard', noise='gaussian', sigma=0.5, threshold=1.5)
     >>> lab.measures()["mse_after"] < lab.measures()["mse_before"]
     True
 
@@ -153,6 +158,7 @@ class ThresholdLab(LiveFigure):
         function: `"soft"`, `"hard"`, `"garrote"` or `"relu"` (a ReLU with bias -τ, for comparison).
         threshold: Float between 0 and 4, the threshold τ.
         sigma: Float between 0.1 and 1.2, the noise's standard deviation σ.
+        noise: `"gaussian"`, `"laplacian"` or `"uniform"`, the kind of noise.
         draw: Integer from 1 on, the random seed of the noise.
 
     Raises:
@@ -166,6 +172,7 @@ class ThresholdLab(LiveFigure):
     function = traitlets.Enum(FUNCTIONS, default_value="soft").tag(sync=True, figure=True)
     threshold = traitlets.CFloat(0.4).tag(sync=True, figure=True, low=0.0, high=MAX_THRESHOLD)
     sigma = traitlets.CFloat(0.5).tag(sync=True, figure=True, low=0.1, high=1.2)
+    noise = traitlets.Enum(NOISES, default_value="gaussian").tag(sync=True, figure=True)
     draw = traitlets.CInt(1).tag(sync=True, figure=True, low=1, high=2**31 - 1)
 
     @traitlets.validate("threshold", "sigma", "draw")
@@ -173,14 +180,14 @@ class ThresholdLab(LiveFigure):
         return check_range(self, proposal["trait"], proposal["value"])
 
     def signals(self):
-        """Return the three signals of the figure.
+        """Return the signals of the figure.
 
         Returns:
-            A dictionary of arrays: `clean`, `noisy` and `output`.
+            A dictionary of arrays: `clean` s, `noisy` x, `output` y and `residual` x − y.
         """
-        noisy = noisy_signal(self.sigma, self.draw)
+        noisy = noisy_signal(self.sigma, self.draw, self.noise)
         output = apply_threshold(self.function, noisy, self.threshold)
-        return {"clean": clean_signal(), "noisy": noisy, "output": output}
+        return {"clean": clean_signal(), "noisy": noisy, "output": output, "residual": noisy - output}
 
     def measures(self):
         """Return the numbers that the figure shows.
@@ -200,7 +207,7 @@ class ThresholdLab(LiveFigure):
             "snr_after": 10 * np.log10(power / after),
             "snr_gain": 10 * np.log10(before / after),
             "zeroed": float(np.mean(s["output"] == 0)),
-            "best": best_threshold(self.function, self.sigma, self.draw),
+            "best": best_threshold(self.function, self.sigma, self.draw, self.noise),
             "universal": universal_threshold(self.sigma),
         }
 
@@ -214,7 +221,8 @@ class ThresholdLab(LiveFigure):
         name = {"relu": "a ReLU with bias −τ"}.get(self.function, f"{self.function} thresholding")
         return (
             "The threshold laboratory is a live figure and needs JavaScript, as in the book's pages or in a running "
-            f"notebook. It shows {name} of a noisy signal of {LENGTH} samples (noise σ = {self.sigma:.2f}). "
+            f"notebook. It shows {name} of a noisy signal of {LENGTH} samples "
+            f"({self.noise.title() if self.noise != 'uniform' else 'uniform'} noise, σ = {self.sigma:.2f}). "
             f"At τ = {self.threshold:.2f} the mean squared error goes from {m['mse_before']:.3f} to "
             f"{m['mse_after']:.3f} and {100 * m['zeroed']:.0f} % of the samples become zero; "
             f"the error is smallest at τ = {m['best']:.2f}."

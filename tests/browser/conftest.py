@@ -103,6 +103,10 @@ def violations():
     return axe_violations
 
 
+# Every live figure of the page has been drawn: it says so by its theme.
+DRAWN = "[...document.querySelectorAll('[data-state]')].every(e => e.shadowRoot?.querySelector('.drsn')?.dataset.theme)"
+
+
 class Watch:
     """What a page asked for and complained about."""
 
@@ -153,8 +157,8 @@ def open_page(browser, book):
         tab = context.new_page()
         tab.set_default_timeout(30_000)  # a busy machine is slow, not broken
         tab.goto((book / page).as_uri())
-        if javascript and tab.locator("threshold-lab").count():
-            tab.wait_for_function("!!document.querySelector('threshold-lab').shadowRoot?.querySelector('svg')")
+        if javascript:
+            tab.wait_for_function(DRAWN)
         return tab
 
     yield opener
