@@ -75,7 +75,7 @@ def _parser():
             ),
         )
         command.add_argument("--seeds", default="0-4" if name == "study" else "0", help="such as 3, 0-4 or 0,2,7-9")
-        command.add_argument("--budget", default="modern", help="faithful, modern (the default) or smoke")
+        command.add_argument("--budget", default="modern", help="faithful, modern (default), smoke; some have short")
         command.add_argument(
             "--condition",
             action="append",

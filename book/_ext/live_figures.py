@@ -24,6 +24,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import rjsmin
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx import addnodes
@@ -133,6 +134,11 @@ def picture_of(tag):
     return path if path.exists() else None
 
 
+def picture_words(figure):
+    """Return the text of a figure's picture; what is to be seen on it, the fallback beside it says."""
+    return html.escape(f"{figure.title()}, as it begins")
+
+
 def add_scripts(app, pagename, templatename, context, doctree):
     """Add the scripts of the figures that stand on the page, and a picture for readers without scripts."""
     body = context.get("body") or ""
@@ -143,9 +149,8 @@ def add_scripts(app, pagename, templatename, context, doctree):
     for tag in here:
         if picture_of(tag):
             address = context["pathto"](f"_static/{FOLDER}/{tag}.webp", resource=True)
-            # Behind the sentence, which says what is to be seen: so the picture needs no words of its own.
-            inside = f'<noscript><img src="{address}" alt=""></noscript></{tag}>'
-            context["body"] = context["body"].replace(f"</{tag}>", inside)
+            picture = f'<img class="keep-colors" src="{address}" alt="{picture_words(here[tag])}">'
+            context["body"] = context["body"].replace(f"</{tag}>", f"<noscript>{picture}</noscript></{tag}>")
 
 
 def copy_scripts(app):
@@ -155,7 +160,9 @@ def copy_scripts(app):
     target = Path(app.outdir) / "_static" / FOLDER
     target.mkdir(parents=True, exist_ok=True)
     for name, text in scripts().items():
-        (target / name).write_text(text, encoding="utf8")
+        # The data are one line as they are.
+        served = text if name.endswith(".data.js") else rjsmin.jsmin(text)
+        (target / name).write_text(served, encoding="utf8")
     alone = Path(app.outdir) / ALONE
     alone.mkdir(exist_ok=True)
     for tag, figure in figures().items():
@@ -168,7 +175,8 @@ def page_alone(figure):
     """Return a page with a figure and nothing else, as wide as the window: for a projector."""
     element = figure().static_html()
     if picture_of(figure._tag):
-        picture = f'<noscript><img src="../_static/{FOLDER}/{figure._tag}.webp" alt=""></noscript>'
+        words = picture_words(figure)
+        picture = f'<noscript><img src="../_static/{FOLDER}/{figure._tag}.webp" alt="{words}"></noscript>'
         element = element.replace(f"</{figure._tag}>", f"{picture}</{figure._tag}>")
     lines = "".join(f'<script defer src="../_static/{FOLDER}/{name}"></script>\n' for name in figure.scripts())
     return PAGE_ALONE.format(title=html.escape(figure.title()), scripts=lines, element=element)
@@ -195,8 +203,8 @@ class Laboratory(SphinxDirective):
             section = nodes.section(ids=[f"figure-{tag}"], names=[], classes=["laboratory"])
             section += nodes.title("", figure.title())
             alone = f"../{ALONE}/{tag}.html"
-            name = html.escape(figure.title())
-            shown = f'<img class="keep-colors" src="../_static/{FOLDER}/{tag}.webp" alt="{name}, as it begins">'
+            words = picture_words(figure)
+            shown = f'<img class="keep-colors" src="../_static/{FOLDER}/{tag}.webp" alt="{words}">'
             section += nodes.raw("", f'<a class="picture" href="{alone}">{shown}</a>', format="html")
             words = figure.__doc__.split("\n")[0].split(":", 1)[1].strip()
             section += nodes.paragraph("", words[:1].upper() + words[1:])

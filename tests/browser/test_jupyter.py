@@ -14,6 +14,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from drsn_lib import widgets
+
 ROOT = Path(__file__).resolve().parents[2]
 
 CODE = """
@@ -36,11 +38,20 @@ slider.observe(note, "value")
 ipywidgets.VBox([slider, lab])
 """
 
+DRAWN = "[...document.querySelectorAll('*')].filter(e => e.shadowRoot?.querySelector('.drsn[data-theme] svg')).length"
+
+# Every figure, as a notebook shows it.
+ALL = """
+from drsn_lib import widgets
+import ipywidgets
+ipywidgets.VBox([figure() for figure in widgets.figures().values()])
+"""
+
 
 @pytest.fixture
 def lab_address(tmp_path):
     """A JupyterLab on a loopback port, with nothing of the user's settings, and the notebook's folder."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in (CODE, ALL)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, tmp_path / "lab.ipynb")
     with socket.socket() as free:
@@ -105,7 +116,7 @@ def test_arrow_keys_reach_python_and_linked_widgets(browser, lab_address, tmp_pa
             "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
         )
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-        slider = page.get_by_role("slider", name="Threshold τ")
+        slider = page.get_by_role("slider", name="Threshold τ").first
         slider.wait_for()
         page.wait_for_selector(".jp-OutputArea svg[aria-label*='τ = 0.50']")
         slider.focus()
@@ -113,7 +124,7 @@ def test_arrow_keys_reach_python_and_linked_widgets(browser, lab_address, tmp_pa
             page.keyboard.press("ArrowRight")
 
         page.wait_for_selector(".jp-OutputArea svg[aria-label*='hard threshold function at τ = 0.60']")
-        assert page.get_by_role("radio", name="hard").is_checked()
+        assert page.get_by_role("radio", name="hard").first.is_checked()
         deadline = time.monotonic() + 30
         seen = {}
         while seen.get("threshold") != pytest.approx(0.6) and time.monotonic() < deadline:
@@ -124,10 +135,12 @@ def test_arrow_keys_reach_python_and_linked_widgets(browser, lab_address, tmp_pa
                     pass
             time.sleep(0.1)
         assert seen["threshold"] == pytest.approx(0.6) and seen["slider"] == pytest.approx(0.6)
-        shown = page.locator("#mse").inner_text()
+        shown = page.locator("#mse").first.inner_text()
         assert shown.endswith(f"{seen['mse']:.3f}"), (shown, seen)
         # The cell is still the one that was run: the keys were the slider's, not the notebook's.
-        assert page.locator(".jp-Notebook .jp-CodeCell").count() == 1
+        assert page.locator(".jp-Notebook .jp-CodeCell").count() == 2
+        # The second cell shows every figure, drawn.
+        page.wait_for_function(f"{DRAWN} === {1 + len(widgets.figures())}")
         assert not outside, f"JupyterLab asked for something off the machine: {outside}"
         assert not errors, f"errors in the page: {errors}"
     finally:

@@ -5,11 +5,14 @@ import re
 import pytest
 from browser import settle
 
+from drsn_lib import widgets
+
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 PAGES = [
     "book/intro.html",
     "book/paths.html",
+    "book/laboratory.html",
     "book/notation.html",
     "book/glossary.html",
     "book/references.html",
@@ -70,10 +73,33 @@ def test_pages_are_whole_fit_and_please_axe(open_page, book, pages, violations, 
 
 
 def test_scripts_of_live_figures_are_loaded_only_where_one_stands(book, pages):
-    with_figure = [name for name in pages if "<threshold-lab " in (book / name).read_text(encoding="utf8")]
-    with_script = [name for name in pages if "live/threshold_lab.js" in (book / name).read_text(encoding="utf8")]
-    assert with_figure == with_script
-    assert "book/intro.html" in with_script and "book/notation.html" not in with_script
+    texts = {name: (book / name).read_text(encoding="utf8") for name in pages}
+    figures = widgets.figures()
+    for tag, figure in figures.items():
+        with_figure = [name for name, text in texts.items() if f"<{tag} " in text]
+        for script in figure.scripts():
+            needing = [name for name, text in texts.items() if any(f"<{t} " in text for t in sharing(script))]
+            assert [name for name, text in texts.items() if f"live/{script}" in text] == needing
+        assert with_figure, f"{tag} stands on no page"
+    assert not any("_static/live/" in texts[name] for name in ("book/notation.html", "book/glossary.html"))
+
+
+def sharing(script):
+    """The tags of the figures that need a script."""
+    return [tag for tag, figure in widgets.figures().items() if script in figure.scripts()]
+
+
+def test_the_laboratory_names_every_figure_and_its_chapter(open_page, book):
+    page = open_page("book/laboratory.html")
+    sections = page.locator("section.laboratory")
+    titles = [figure.title() for figure in widgets.figures().values()]
+    assert [words.strip("#\n ") for words in sections.locator("h2").all_inner_texts()] == titles
+    for number, tag in enumerate(widgets.figures()):
+        section = sections.nth(number)
+        assert section.locator("img").evaluate("e => e.decode().then(() => e.naturalWidth)") > 600
+        alone, chapter = section.locator("p a").evaluate_all("links => links.map(link => link.href)")
+        assert alone.endswith(f"/laboratory/{tag}.html")
+        assert f"<{tag} " in (book / chapter.split("/html/")[-1].split("#")[0]).read_text(encoding="utf8")
 
 
 def test_a_page_is_light_to_load(book):
