@@ -1,5 +1,7 @@
 """The bearing data: which file is what, the sampling-rate trap, the four splits, and files that are wrong."""
 
+import types
+
 import helpers
 import numpy as np
 import pytest
@@ -7,6 +9,12 @@ import scipy.io
 
 from drsn_lib import data
 from drsn_lib.data import _cache, cwru
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """Between two tries at a download, pooch waits a second, then two: not here."""
+    monkeypatch.setattr("pooch.core.time", types.SimpleNamespace(sleep=lambda seconds: None))
 
 
 @pytest.fixture(scope="module")

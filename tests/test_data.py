@@ -5,6 +5,7 @@ import io
 import pickle
 import tarfile
 import threading
+import types
 
 import helpers
 import numpy as np
@@ -43,6 +44,12 @@ def test_subset_is_part_of_the_full_set():
 
 
 # The cache and the download, against a server on this machine.
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """Between two tries at a download, pooch waits a second, then two: not here."""
+    monkeypatch.setattr("pooch.core.time", types.SimpleNamespace(sleep=lambda seconds: None))
 
 
 @pytest.fixture
