@@ -24,7 +24,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import rjsmin
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx import addnodes
@@ -153,6 +152,15 @@ def add_scripts(app, pagename, templatename, context, doctree):
             context["body"] = context["body"].replace(f"</{tag}>", f"<noscript>{picture}</noscript></{tag}>")
 
 
+def as_served(name, text):
+    """Return a script as pages load it: small where the minifier is installed; data are one line as they are."""
+    try:
+        import minify
+    except ImportError:
+        return text
+    return text if name.endswith(".data.js") else minify.string("application/javascript", text)
+
+
 def copy_scripts(app):
     """Put the scripts where the pages name them; not a static folder, whose every script Jupyter Book loads."""
     if app.builder.format != "html":
@@ -160,9 +168,7 @@ def copy_scripts(app):
     target = Path(app.outdir) / "_static" / FOLDER
     target.mkdir(parents=True, exist_ok=True)
     for name, text in scripts().items():
-        # The data are one line as they are.
-        served = text if name.endswith(".data.js") else rjsmin.jsmin(text)
-        (target / name).write_text(served, encoding="utf8")
+        (target / name).write_text(as_served(name, text), encoding="utf8")
     alone = Path(app.outdir) / ALONE
     alone.mkdir(exist_ok=True)
     for tag, figure in figures().items():
