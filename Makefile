@@ -32,8 +32,11 @@ book: environment ## Build the book into _build/html (ALL=1: every page, from no
 open: environment ## Build the book and open it in the browser
 	@$(PY) tools/build_book.py --open
 
+# Two workers, a core each: with more threads than that TensorFlow spends a fifth of its time waiting for itself.
+ONE_THREAD := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
+
 test: book ## Run every test: the library, the notebooks (re-run and compared), the figures in a browser
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(ONE_THREAD) $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-backends: environment ## Test the library on TensorFlow, JAX and PyTorch, and carry saved models from each to the others
 	@$(PY) tools/backends_check.py $(ARGS)

@@ -11,12 +11,30 @@ module holds a NumPy twin of every formula that the JavaScript computes::
 """
 
 from drsn_lib.widgets._base import LiveFigure
+from drsn_lib.widgets.aprelu_lab import ApreluLab
+from drsn_lib.widgets.depth_lab import DepthLab
+from drsn_lib.widgets.draw_digit import DrawDigit
+from drsn_lib.widgets.excitation_lab import ExcitationLab
+from drsn_lib.widgets.noise_lab import NoiseLab
+from drsn_lib.widgets.results_explorer import ResultsExplorer
+from drsn_lib.widgets.shrinkage_unit import ShrinkageUnit
 from drsn_lib.widgets.threshold_lab import ThresholdLab
 
 # In the order of the book.
-_FIGURES = (ThresholdLab,)
+_FIGURES = (DepthLab, ThresholdLab, ExcitationLab, ShrinkageUnit, DrawDigit, NoiseLab, ApreluLab, ResultsExplorer)
 
-__all__ = ["LiveFigure", "ThresholdLab", "figures"]
+__all__ = [
+    "ApreluLab",
+    "DepthLab",
+    "DrawDigit",
+    "ExcitationLab",
+    "LiveFigure",
+    "NoiseLab",
+    "ResultsExplorer",
+    "ShrinkageUnit",
+    "ThresholdLab",
+    "figures",
+]
 
 
 def figures():

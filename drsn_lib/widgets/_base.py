@@ -114,7 +114,7 @@ class LiveFigure(anywidget.AnyWidget):
 
     >>> from drsn_lib.widgets import ThresholdLab
     >>> issubclass(ThresholdLab, LiveFigure), ThresholdLab.state_names()
-    (True, ['draw', 'function', 'sigma', 'threshold'])
+    (True, ['draw', 'function', 'noise', 'sigma', 'threshold'])
     >>> ThresholdLab(threshold=0.8).state()["threshold"]
     0.8
     """

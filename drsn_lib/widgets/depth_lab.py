@@ -6,8 +6,8 @@ import traitlets
 from drsn_lib.widgets._base import LiveFigure, check_range, normals
 
 WIDTH = 24  # values a sample, and so the size of every dense layer
-BATCH = 32
-MAX_DEPTH = 50
+BATCH = 24
+MAX_DEPTH = 40
 STACKS = ("plain", "residual")
 NORMALIZATIONS = ("none", "batch")
 EPSILON = 1e-3  # what batch normalization adds to a variance
@@ -21,7 +21,7 @@ def draw_stack(depth, draw):
         draw: Integer, the random seed.
 
     Returns:
-        The input, of shape `(32, 24)` and root mean square 1; the gradient at the end, of the same shape and
+        The input, of shape `(24, 24)` and root mean square 1; the gradient at the end, of the same shape and
         norm 1; and standard normal numbers for the weights, of shape `(depth, 2, 24, 24)`.
     """
     size = BATCH * WIDTH
@@ -132,13 +132,13 @@ class DepthLab(LiveFigure):
 
     >>> lab = DepthLab(depth=20)
     >>> lab
-    DepthLab(depth=20, draw=2, normalization='none', scale=1.0)
+    DepthLab(depth=20, draw=4, normalization='none', scale=1.0)
     >>> m = lab.measures()
     >>> m["residual_gradient"] > 100 > m["plain_gradient"]
     True
 
     Args:
-        depth: Integer between 2 and 50, the number of units K.
+        depth: Integer between 2 and 40, the number of units K.
         scale: Float between 0.5 and 2, the scale of the random weights, as a multiple of He's.
         normalization: `"none"`, or `"batch"` for batch normalization in front of every ReLU.
         draw: Integer from 1 on, the random seed of weights, signal and gradient.
@@ -154,7 +154,7 @@ class DepthLab(LiveFigure):
     depth = traitlets.CInt(30).tag(sync=True, figure=True, low=2, high=MAX_DEPTH)
     scale = traitlets.CFloat(1.0).tag(sync=True, figure=True, low=0.5, high=2.0)
     normalization = traitlets.Enum(NORMALIZATIONS, default_value="none").tag(sync=True, figure=True)
-    draw = traitlets.CInt(2).tag(sync=True, figure=True, low=1, high=2**31 - 1)
+    draw = traitlets.CInt(4).tag(sync=True, figure=True, low=1, high=2**31 - 1)
 
     @traitlets.validate("depth", "scale", "draw")
     def _check(self, proposal):

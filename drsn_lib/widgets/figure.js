@@ -75,7 +75,8 @@ const DrsnFigure = (() => {
     .charts > .wide { grid-column: 1 / -1; }
     svg .formula { fill: var(--ink); font: 16px "STIX Two Text", Cambria, Georgia, "Times New Roman", serif; }
     .note { color: var(--soft); font-size: 13.5px; margin-top: 10px; }
-    .narrow .controls > * { grid-column: 1 / -1; justify-content: flex-start; }
+    div.narrow .controls > * { grid-column: 1 / -1; justify-content: flex-start; }
+    div.narrow .controls > .select { justify-content: stretch; }
     .narrow .charts { grid-template-columns: minmax(0, 1fr); }
     .narrow .numbers { grid-template-columns: 1fr; }
     .narrow .numbers > div { display: flex; justify-content: space-between; align-items: baseline; padding: 5px 0; border-left: 0; }

@@ -32,7 +32,10 @@ const DrsnNetwork = (() => {
     for (let f = 0; f < F; f++) {
       out.fill(bias[f], f * h * w, (f + 1) * h * w);
       for (let c = 0; c < C; c++) {
-        const [a0, a1, a2, b0, b1, b2, c0, c1, c2] = kernel.subarray((f * C + c) * 9);
+        const k = (f * C + c) * 9;
+        const [a0, a1, a2] = [kernel[k], kernel[k + 1], kernel[k + 2]];
+        const [b0, b1, b2] = [kernel[k + 3], kernel[k + 4], kernel[k + 5]];
+        const [c0, c1, c2] = [kernel[k + 6], kernel[k + 7], kernel[k + 8]];
         for (let i = 0, o = f * h * w; i < h; i++)
           for (let j = 0; j < w; j++) {
             const a = (c * PH + i * S) * PW + j * S;
@@ -109,6 +112,7 @@ const DrsnNetwork = (() => {
   // inputShape, branch (u), shape, magnitudes (mean |u| of each channel), gates (g, or α: one if shared),
   // thresholds (one a channel) and zeroed (share of u that becomes 0), gated, output}. `gates` and `thresholds`
   // are lists, one a unit, of lists of numbers to take in place of the computed ones: gates: [null, [null, 0]].
+  // `known` are the first units' results from an earlier run with the same pixels: these units are not run again.
   function load({ input, layers, units, weights }) {
     const numbers = DrsnFigure.floats(weights);
     let at = 0;
@@ -131,12 +135,12 @@ const DrsnNetwork = (() => {
     const last = norm(layers.classifier[0]);
     const classifier = fully(layers.classifier);
 
-    function run(pixels, { trace = false, gates = [], thresholds = [] } = {}) {
+    function run(pixels, { trace = false, gates = [], thresholds = [], known = [] } = {}) {
       let shape = [stem.filters, Math.ceil(input[1] / stem.stride), Math.ceil(input[2] / stem.stride)];
-      let x = convolved(Float32Array.from(pixels), input, stem);
+      let x = known.length ? known[0].input : convolved(Float32Array.from(pixels), input, stem);
       const first = x;
       const traces = parts.map((unit, k) => {
-        const result = runUnit(unit, x, shape, gates[k] ?? [], thresholds[k] ?? []);
+        const result = known[k] ?? runUnit(unit, x, shape, gates[k] ?? [], thresholds[k] ?? []);
         [x, shape] = [result.output, result.shape];
         return result;
       });

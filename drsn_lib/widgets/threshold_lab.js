@@ -192,9 +192,9 @@ const ThresholdLab = (() => {
       <div class="controls">
         ${choice("function", "Function", Object.entries(FUNCTIONS).map(([key, f]) => [key, f.name]))}
         ${select("noise", "Kind of noise", [["gaussian", "Gaussian"], ["laplacian", "Laplacian: heavier tails"], ["uniform", "uniform: no tails"]])}
+        <div class="buttons"><button type="button" id="draw">New noise</button><button type="button" id="reset">Reset</button></div>
         ${slider("threshold", "Threshold τ", [0, MAX, STEP], "vermillion")}
         ${slider("sigma", "Noise level σ", [0.1, 1.2, 0.05], "gray")}
-        <div class="buttons"><button type="button" id="draw">New noise</button><button type="button" id="reset">Reset</button></div>
       </div>
       ${numbers([["mse", "Mean squared error"], ["snr", "Signal-to-noise ratio"], ["zeroed", "Samples set to zero"]])}
       <div class="charts">
@@ -265,6 +265,7 @@ const ThresholdLab = (() => {
 
   return DrsnFigure.figure("threshold-lab", {
     defaults: DEFAULTS,
+    css: ".controls > .choice { grid-column: span 5; } .controls > .select { grid-column: span 4; } .controls > .buttons { grid-column: span 3; }",
     create,
     math: { cleanSignal, noisySignal, apply, derivative, errorCurve, bestOf, universal, measures, FUNCTIONS },
   });

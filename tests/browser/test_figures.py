@@ -148,8 +148,8 @@ def test_a_step_takes_less_than_a_frame(open_page, tag):
         page,
         """const times = [];
         for (const e of $$("input[type=range]"))
-          for (let i = 1; i <= 8; i++) {
-            e.value = +e.min + (i * (e.max - e.min)) / 9; e.dispatchEvent(new Event("input")); await frame();
+          for (let i = 1; i <= 16; i++) {
+            e.value = +e.min + (i * (e.max - e.min)) / 17; e.dispatchEvent(new Event("input")); await frame();
             times.push(figure.drawingTime);
           }
         return times.sort((a, b) => a - b);""",
