@@ -20,6 +20,8 @@ HTML = ROOT / "_build" / "html"
 WIDTHS = {1280: 900, 390: 844}
 THEMES = ["light", "dark"]
 LARGEST_README_PICTURE = 200_000
+# A live figure says that it is drawn by the theme that it chose.
+DRAWN = "!!document.querySelector('[data-state]').shadowRoot?.querySelector('.drsn')?.dataset.theme"
 DIGESTS = ROOT / "book" / "pictures" / "digests.json"
 
 
@@ -112,6 +114,7 @@ def take_figures():
         for tag in stale:
             page = HTML / "laboratory" / f"{tag}.html"
             context, tab = open_page(engine, page.as_uri(), 1100, 900, "light")
+            tab.wait_for_function(DRAWN)
             picture = Image.open(io.BytesIO(tab.locator(tag).screenshot()))
             context.close()
             path = DIGESTS.parent / f"{tag}.webp"

@@ -26,7 +26,8 @@ const ApreluLab = (() => {
   function allSlopes(activation, loudness) {
     const one = DATA.activations[activation];
     const c = one.channels;
-    const [means, weights] = (decoded[activation] ||= [floats(one.means), floats(one.weights)]);
+    decoded[activation] ||= { means: floats(one.means), weights: floats(one.weights) };
+    const { means, weights } = decoded[activation];
     let from = -2 * c;
     const each = (count, f) => Array.from({ length: count }, f);
     return each(LEVELS.length, () => each(STATES.length, () => each(DATA.windows, () => {
@@ -101,7 +102,8 @@ const ApreluLab = (() => {
     const name = RECTIFIERS[state.compare];
     const beside = others(state);
     const box = { left: 34, right: width - 8, top: 72, bottom: 360 };
-    const [low, high] = [Math.min(0, ...beside) - 0.03, Math.max(1, ...beside) + 0.03];
+    const low = Math.min(0, ...beside) - 0.03;
+    const high = Math.max(1, ...beside) + 0.03;
     const y = scale([low, high], [box.bottom, box.top]);
     const x = scale([0.5, m.c + 0.5], [box.left, box.right]);
     const wide = x(2) - x(1);
@@ -230,7 +232,7 @@ const ApreluLab = (() => {
       ui.show("level", state.level, LEVELS[state.level], `${LEVELS[state.level]}, ${a}`);
       ui.show("channel", m.k + 1, `${m.k + 1} of ${m.c}`, `channel ${m.k + 1}, ${a}`);
       ui.show("loudness", state.loudness, `× ${fixed(state.loudness, 2)}`, `times ${fixed(state.loudness, 2)}, ${a}`);
-      $("#slope").innerHTML = `${fixed(m.slope, 2)} <small>others ${fixed(m.low, 2)} to ${fixed(m.high, 2)}</small>`;
+      $("#slope").innerHTML = `${fixed(m.slope, 2)} <small>all windows ${fixed(m.low, 2)} to ${fixed(m.high, 2)}</small>`;
       $("#below").textContent = `${percent(m.below)} %`;
       $("#share").innerHTML = `<small>noise</small> ${percent(m.noise)} % <small>state</small> ${percent(m.state)} %`;
       predict(state);

@@ -179,7 +179,7 @@ class ApreluLab(LiveFigure):
             "The APReLU laboratory is a live figure and needs JavaScript, as in the book's pages or in a running "
             f"notebook. It shows the slopes that activation {self.activation} of a trained network computes for a "
             f"window of the state “{self.machine}” ({LEVELS[self.level]}): in channel {c} the slope is "
-            f"{m['slope']:.2f}, and over other windows it lies between {m['low']:.2f} and {m['high']:.2f}. Of the "
-            f"variance of this activation's slopes {100 * m['state']:.0f} % goes with the state of the machine and "
-            f"{100 * m['noise']:.0f} % with the noise level."
+            f"{m['slope']:.2f}, and over all windows in that noise it lies between {m['low']:.2f} and {m['high']:.2f}. "
+            f"Of the variance of this activation's slopes {100 * m['state']:.0f} % goes with the state of the machine "
+            f"and {100 * m['noise']:.0f} % with the noise level."
         )

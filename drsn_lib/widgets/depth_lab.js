@@ -67,7 +67,10 @@ const DepthLab = (() => {
 
   function travel({ x, r, weights }, depth, size, normalization, stack) {
     const factor = size * Math.sqrt(2 / WIDTH);
-    const sum = (a, b) => (stack === "residual" ? a.map((v, i) => v + b[i]) : a);
+    const sum = (a, b) => {
+      if (stack === "residual") for (let i = 0; i < SIZE; i++) a[i] += b[i];
+      return a;
+    };
     const [signal, gradient, steps] = [[rms(x)], [norm(r)], []];
     for (let layer = 0, h = x; layer < 2 * depth; layer++) {
       steps.push(normalization === "batch" ? normalize(h) : { out: h });

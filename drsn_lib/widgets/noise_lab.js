@@ -66,7 +66,8 @@ const NoiseLab = (() => {
     return standardize(x)[0];
   }
 
-  const noiseLevel = (fault, snr) => standardize(WINDOWS[fault])[1] * 10 ** (-snr / 20);
+  const SPREAD = Object.fromEntries(Object.keys(WINDOWS).map((name) => [name, standardize(WINDOWS[name])[1]]));
+  const noiseLevel = (fault, snr) => SPREAD[fault] * 10 ** (-snr / 20);
 
   // A Butterworth band-pass of order 4, forwards and backwards.
   function bandGain(hz) {
@@ -80,7 +81,7 @@ const NoiseLab = (() => {
     return transform(re.map((v, k) => v * gain(k)), im.map((v, k) => v * gain(k)), 1);
   }
 
-  // Amplitude spectra of two envelopes at once: the one is the real part of what is transformed, the other the imaginary.
+  // Amplitude spectra of two envelopes at once, as real and imaginary part.
   function envelopeSpectra(a, b) {
     const [re, im] = [a, b].map((e) => {
       const m = mean(e);
@@ -98,7 +99,7 @@ const NoiseLab = (() => {
     return out;
   }
 
-  // The peak of a line, and the median of what is around it.
+  // A line's peak, and the median around it.
   function surroundings(amplitude, hz) {
     const [step, bin] = [RATE / FINE, RATE / N];
     const [reach, far] = [Math.max(0.02 * hz, bin / 2), Math.max(0.1 * hz, 6 * bin)];
@@ -119,7 +120,7 @@ const NoiseLab = (() => {
     return peak / middle;
   }
 
-  // What does not depend on the ratio: transforms and analytic signals of the clean window and of the noise.
+  // What does not depend on the ratio, of the clean window and of the noise.
   function prepare({ fault, noise: kind, draw }) {
     return [WINDOWS[fault], drawNoise(kind, draw)].map((x) => {
       const spectrum = transform(x.slice(), new Float64Array(N));
@@ -143,7 +144,8 @@ const NoiseLab = (() => {
   }
 
   // The height of the fault's line; of a healthy bearing, the highest of all lines.
-  const ofFault = (fault, amplitude) => Math.max(...LINES.filter((name) => fault === "healthy" || name === fault).map((name) => height(amplitude, HZ[name])));
+  const ofFault = (fault, amplitude) =>
+    Math.max(...(fault === "healthy" ? LINES : [fault]).map((name) => height(amplitude, HZ[name])));
 
   // The same at each ratio of the grid.
   function curve({ fault }, parts) {
@@ -166,11 +168,11 @@ const NoiseLab = (() => {
 
   function measures({ fault, snr }, { envelope_spectrum: amplitude }) {
     const heights = Object.fromEntries(LINES.map((name) => [name, height(amplitude, HZ[name])]));
-    const highest = LINES.reduce((a, b) => (heights[b] > heights[a] ? b : a));
+    const highest = Math.max(...Object.values(heights));
     return {
       heights,
       double: fault === "healthy" ? null : height(amplitude, 2 * HZ[fault]),
-      answer: heights[highest] > LIMIT ? highest : "healthy",
+      answer: highest > LIMIT ? LINES.find((name) => heights[name] === highest) : "healthy",
       knocks: knocksOf(fault).length,
       seen: seenAt(fault, snr),
       level: noiseLevel(fault, snr),
@@ -180,80 +182,78 @@ const NoiseLab = (() => {
   // ---- the charts -----------------------------------------------------------------------------------------------
 
   const number = (v) => fixed(v, 0);
-  const count = (values, y) => Array.from(values, (_, i) => i * y);
+  const count = (values, step) => Array.from(values, (_, i) => i * step);
+  const stroke = (color, width, more = "") => `stroke="var(--${color})" stroke-width="${width}" ${more}`;
+  const title = (words) => text(0, 14, words, 'class="title"');
+  const word = (x, y, words, color, anchor) => text(x, y, words, `text-anchor="${anchor}" class="halo" ${tint(color)}`);
+
+  function panel(width, top, bottom, xs, ys) {
+    const box = { left: 46, right: width - 30, top, bottom };
+    return [box, scale(xs, [box.left, box.right]), scale(ys, [bottom, top])];
+  }
 
   function drawWaveform(width, { fault }, noisy, m) {
-    const box = { left: 40, right: width - 8, top: 44, bottom: 186 };
     const top = Math.max(...noisy.map(Math.abs)) * 1.05;
+    const [box, x, y] = panel(width, 44, 186, [0, 160], [-top, top]);
     const ms = count(noisy, 1000 / RATE);
-    const x = scale([0, 160], [box.left, box.right]);
-    const y = scale([-top, top], [box.bottom, box.top]);
-    let out = text(0, 14, "Waveform x (g)", 'class="title"');
-    out += axes(box, x, y, { xTicks: [0, 50, 100, 150], yTicks: ticks(-top, top, 4), xFormat: (v) => `${v} ms`, yFormat: (v) => fixed(v, top < 1 ? 1 : 0) });
-    out += path(ms, noisy, x, y, 'class="noisy" stroke="var(--ink)" stroke-width="1"');
-    if (m.knocks) out += text(box.right, 14, "▽ a knock, ▼ above 3 σ", `text-anchor="end" ${tint("blue")}`);
+    let out = title("Waveform x (g)") + axes(box, x, y, { xTicks: [0, 40, 80, 120, 160], yTicks: ticks(-top, top, 4), xFormat: (v) => `${v} ms`, yFormat: (v) => fixed(v, top < 1 ? 1 : 0) });
+    out += path(ms, noisy, x, y, stroke("ink", 1, 'class="noisy"'));
+    if (m.knocks) out += word(box.right, 14, "▽ a knock, ▼ above 3 σ", "blue", "end");
     for (const [at, h] of knocksOf(fault))
-      out += `<path d="M${px(x(ms[at]))} ${box.top - 3}l-5 -10h10z" stroke="var(--blue)" stroke-width="1.5" fill="${h > SIGMAS * m.level ? "var(--blue)" : "none"}"/>`;
+      out += `<path d="M${px(x(ms[at]))} ${box.top - 3}l-5 -10h10z" ${stroke("blue", 1.5)} fill="${h > SIGMAS * m.level ? "var(--blue)" : "none"}"/>`;
     return svg(width, 208, `Waveform with noise of ${fixed(m.level, 2)} g; ${m.seen} of ${m.knocks} knocks are above ${SIGMAS} times that`, out);
   }
 
   function drawSpectrum(width, spectrum, held) {
-    const box = { left: 46, right: width - 8, top: 30, bottom: 216 };
-    const x = scale([0, RATE / 2], [box.left, box.right]);
-    const y = scale([-4, 0], [box.bottom, box.top]);
+    const [box, x, y] = panel(width, 30, 216, [0, RATE / 2], [-4, 0]);
     const [from, to] = BAND.map(x);
     const draw = (values, style) => path(count(values, RATE / N), values.map((v) => Math.max(-4, Math.log10(v))), x, y, style);
-    let out = text(0, 14, "Spectrum (g)", 'class="title"') + text(box.right, 14, "without noise", `text-anchor="end" ${tint("orange")}`);
+    let out = title("Spectrum (g)") + word(box.right, 14, "without noise", "orange", "end");
     out += `<rect x="${px(from)}" y="${box.top}" width="${px(to - from)}" height="${box.bottom - box.top}" fill="var(--blue)" opacity=".12"/>`;
     out += axes(box, x, y, { xTicks: [0, 2000, 4000, 6000], yTicks: [-4, -3, -2, -1, 0], xFormat: (v) => `${v / 1000} kHz`, yFormat: (v) => String(+(10 ** v).toFixed(4)) });
-    out += draw(spectrum, 'class="spectrum" stroke="var(--gray)"') + (held[width] ||= draw(held.quiet, 'stroke="var(--orange)"')); // drawn once
-    out += text((from + to) / 2, box.top + 14, "band of the ring", `text-anchor="middle" class="halo" ${tint("blue")}`);
+    out += draw(spectrum, stroke("gray", 1, 'class="spectrum"')) + (held[width] ||= draw(held.quiet, stroke("orange", 1)));
+    out += word((from + to) / 2, box.top + 14, "band of the ring", "blue", "middle");
     return svg(width, 240, "Spectrum, logarithmic, with noise and without: lines of the gears below 1.5 kilohertz; shaded, the band in which knocks ring", out);
   }
 
   function drawEnvelope(width, { fault }, amplitude, own) {
-    const box = { left: 40, right: width - 8, top: 50, bottom: 216 };
     const shown = amplitude.map((v) => 1000 * v);
-    const name = LINES.find((one) => height(amplitude, HZ[one]) === own);
+    const name = LINES.find((one) => height(amplitude, HZ[one]) === own); // the highest, of a healthy bearing
     const { middle, far } = surroundings(amplitude, HZ[name]);
     const top = Math.max(...shown, LIMIT * middle * 1000) * 1.05;
-    const x = scale([0, (SHOWN * RATE) / FINE], [box.left, box.right]);
-    const y = scale([0, top], [box.bottom, box.top]);
+    const [box, x, y] = panel(width, 50, 216, [0, (SHOWN * RATE) / FINE], [0, top]);
     const marks = fault === "healthy"
       ? [["outer race", "end", 5], ["inner race", "start", 5], ["ball", "middle", 20]].map(([one, ...place]) => [HZ[one], one.split(" ")[0], ...place])
       : [1, 2, 3].map((k) => [k * HZ[fault], k > 1 ? `${k} ×` : `${number(HZ[fault])} Hz`, "middle", 5]);
-    let out = text(0, 14, "Envelope spectrum of the band (mg)", 'class="title"');
-    out += axes(box, x, y, { xTicks: [0, 100, 200, 300, 400], yTicks: ticks(0, top, 4), xFormat: (v) => (v ? v : "0 Hz") });
+    let out = title("Envelope spectrum of the band (mg)") + axes(box, x, y, { xTicks: [0, 100, 200, 300, 400], yTicks: ticks(0, top, 4), xFormat: (v) => (v ? v : "0 Hz") });
     for (const [hz, words, anchor, up] of marks) {
-      out += line(x(hz), box.top, x(hz), box.bottom, 'stroke="var(--blue)" stroke-width="1.5" stroke-dasharray="4 4"');
-      out += text(x(hz), box.top - up, words, `text-anchor="${anchor}" ${tint("blue")} font-weight="600"`);
+      out += line(x(hz), box.top, x(hz), box.bottom, stroke("blue", 1.5, 'stroke-dasharray="4 4"'));
+      out += word(x(hz), box.top - up, words, "blue", anchor);
     }
-    out += path(count(shown, RATE / FINE), shown, x, y, 'class="envelope" stroke="var(--ink)" stroke-width="1.8"');
+    out += path(count(shown, RATE / FINE), shown, x, y, stroke("ink", 1.8, 'class="envelope"'));
     const [from, to, limit] = [x(HZ[name] - far), x(HZ[name] + far), y(LIMIT * middle * 1000)];
-    out += line(from, limit, to, limit, 'stroke="var(--vermillion)" stroke-width="2.5"') + text(to + 4, limit + 4, "limit", `class="halo" ${tint("vermillion")}`);
+    out += line(from, limit, to, limit, stroke("vermillion", 2.5)) + word(to + 4, limit + 4, "limit", "vermillion", "start");
     return svg(width, 240, `Envelope spectrum up to 450 hertz; the line's height is ${fixed(own, 1)}`, out);
   }
 
   function drawHeights(width, { fault, snr }, heights, lost, own) {
     const healthy = fault === "healthy";
-    const box = { left: 40, right: width - 30, top: healthy ? 30 : 72, bottom: 214 };
-    const x = scale([LOW, HIGH], [box.left, box.right]);
-    const y = scale([-0.3, 1.2], [box.bottom, box.top]);
+    const [box, x, y] = panel(width, healthy ? 30 : 72, 214, [LOW, HIGH], [-0.3, 1.2]);
     const log = Math.log10;
+    const limit = y(log(LIMIT));
     const name = healthy ? "Highest of the three lines" : "Height of the fault's line";
-    let out = text(0, 14, name, 'class="title"');
-    out += axes(box, x, y, { xTicks: GRID.filter((v) => v % 5 === 0), yTicks: [1, 2, 5, 10].map(log), xFormat: (v) => (v === HIGH ? "20 dB" : number(v)), yFormat: (v) => number(10 ** v) });
+    let out = title(name) + axes(box, x, y, { xTicks: GRID.filter((v) => v % 5 === 0), yTicks: [1, 2, 5, 10].map(log), xFormat: (v) => (v === HIGH ? "20 dB" : number(v)), yFormat: (v) => number(10 ** v) });
     if (!healthy)
       [["knocks seen", lost.eye, "orange"], ["line seen", lost.line, "blue"]].forEach(([words, end, color], row) => {
         const from = Math.max(x(Math.min(HIGH, end === null ? LOW : end + 1)), box.left + 80);
-        out += line(from, 38 + 20 * row, box.right, 38 + 20 * row, `class="bar" stroke="var(--${color})" stroke-width="7"`);
+        out += line(from, 38 + 20 * row, box.right, 38 + 20 * row, stroke(color, 7));
         out += text(from - 6, 42 + 20 * row, words, 'text-anchor="end"');
       });
-    out += line(box.left, y(log(LIMIT)), box.right, y(log(LIMIT)), 'stroke="var(--vermillion)" stroke-width="2.5"');
-    out += text(box.right, y(log(LIMIT)) + 16, `limit ${LIMIT}`, `text-anchor="end" class="halo" ${tint("vermillion")}`);
-    out += path(GRID, heights.map(log), x, y, 'class="height" stroke="var(--blue)" stroke-width="3"');
-    out += line(x(snr), box.top, x(snr), box.bottom, 'stroke="var(--ink)" stroke-dasharray="3 3"');
-    out += `<circle class="here" cx="${px(x(snr))}" cy="${px(y(log(own)))}" r="7" fill="var(--blue)" stroke="var(--card)" stroke-width="2"/>`;
+    out += line(box.left, limit, box.right, limit, stroke("vermillion", 2.5));
+    out += word(box.right, limit + 16, `limit ${LIMIT}`, "vermillion", "end");
+    out += path(GRID, heights.map(log), x, y, stroke("blue", 3, 'class="height"'));
+    out += line(x(snr), box.top, x(snr), box.bottom, stroke("ink", 1, 'stroke-dasharray="3 3"'));
+    out += `<circle class="here" cx="${px(x(snr))}" cy="${px(y(log(own)))}" r="7" fill="var(--blue)" ${stroke("card", 2)}/>`;
     out += text((box.left + box.right) / 2, box.bottom + 38, "← more noise · signal-to-noise ratio", 'text-anchor="middle"');
     return { svg: svg(width, 258, `${name} from ${LOW} to ${HIGH} decibels; ${fixed(own, 1)} at ${number(snr)}, the limit is ${LIMIT}`, out), x };
   }

@@ -33,7 +33,7 @@ def assert_shows_pythons_numbers(page):
     figure = ApreluLab(**state(page))
     m = figure.measures()
     assert run(page, "return ['#slope', '#below', '#share'].map(s => $(s).textContent)") == [
-        f"{m['slope']:.2f} others {m['low']:.2f} to {m['high']:.2f}",
+        f"{m['slope']:.2f} all windows {m['low']:.2f} to {m['high']:.2f}",
         f"{100 * m['below']:.0f} %",
         f"noise {100 * m['noise']:.0f} % state {100 * m['state']:.0f} %",
     ]
