@@ -131,7 +131,7 @@ const ApreluLab = (() => {
 
   // One channel's slope at every noise level: a line for each state.
   function drawLevels(width, state, all, m) {
-    const box = { left: 34, right: width - 26, top: 50, bottom: 246 };
+    const box = { left: 34, right: width - 26, top: 68, bottom: 246 };
     const x = scale([0, 3], [box.left + 14, box.right]);
     const y = scale([0, 1], [box.bottom, box.top]);
     const at = [0, 1, 2, 3];

@@ -179,7 +179,7 @@ const DepthLab = (() => {
         ${slider("depth", "Depth K", [2, MAX_DEPTH, 1], "gray")}
         ${slider("scale", "Scale of the weights", [0.5, 2, 0.05], "gray")}
       </div>
-      ${numbers([["plain", "Gradient without shortcuts"], ["residual", "Gradient with shortcuts"], ["reach", "Changed 100-fold after"]])}
+      ${numbers([["plain", "Gradient without shortcuts"], ["residual", "Gradient with shortcuts"], ["reach", "Units to a 100-fold change"]])}
       <div class="charts"><div id="signal-chart"></div><div id="gradient-chart"></div></div>
       <p class="note">A unit's branch is twice ReLU and dense layer, with ${WIDTH} values a sample and ${BATCH} samples a batch. Without
       a shortcut the unit puts out its branch, with one its branch plus its input. Dotted: what a line of arithmetic
@@ -221,7 +221,7 @@ const DepthLab = (() => {
       ui.show("normalization", state.normalization);
       $("#plain").innerHTML = `${plain} <small>at the first unit</small>`;
       $("#residual").innerHTML = `${residual} <small>at the first unit</small>`;
-      const after = (n) => (n === null ? "never" : `${n} units`);
+      const after = (n) => n ?? "never";
       $("#reach").innerHTML = `${after(m.plain_reach)} <small>without,</small> ${after(m.residual_reach)} <small>with</small>`;
       predict(state);
     };

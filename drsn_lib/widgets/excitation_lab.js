@@ -90,7 +90,7 @@ const ExcitationLab = (() => {
 
   const CSS = `${DrsnDigits.css}
     .parts { display: grid; grid-template-columns: 240px minmax(0, 1fr); gap: 16px 28px; }
-    .narrow .parts { grid-template-columns: minmax(0, 1fr); }
+    .medium .parts { grid-template-columns: minmax(0, 1fr); }
     .input { display: flex; gap: 12px; align-items: end; font-size: 13.5px; color: var(--soft); margin-bottom: 14px; }
     .input canvas { width: 84px; flex: none; }
     .head { display: flex; flex-wrap: wrap; gap: 6px 8px; align-items: center; justify-content: space-between; margin-bottom: 8px; }

@@ -78,7 +78,9 @@ const DrsnFigure = (() => {
     div.narrow .controls > * { grid-column: 1 / -1; justify-content: flex-start; }
     div.narrow .controls > .select { justify-content: stretch; }
     .narrow .charts { grid-template-columns: minmax(0, 1fr); }
-    .narrow .numbers { grid-template-columns: 1fr; }
+    .medium .numbers { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+    .medium .numbers dd { font-size: 19px; white-space: normal; }
+    .medium.narrow .numbers { grid-template-columns: 1fr; }
     .narrow .numbers > div { display: flex; justify-content: space-between; align-items: baseline; padding: 5px 0; border-left: 0; }
     .narrow .numbers > div + div { border-top: 1px solid var(--line); }
     .narrow .numbers dd { font-size: 17px; }
@@ -314,7 +316,8 @@ const DrsnFigure = (() => {
       root.dataset.theme = isDark(root.querySelector(".probe")) ? "dark" : "light";
       const width = body.clientWidth;
       if (width <= 0) return;
-      body.classList.toggle("narrow", width < 560);
+      body.classList.toggle("narrow", width < 560); // a phone
+      body.classList.toggle("medium", width < 760); // a chapter's column
       const start = performance.now();
       draw(ui.state(), width);
       host.drawingTime = performance.now() - start; // in milliseconds; a test looks at it

@@ -34,9 +34,7 @@ def short(value):
 
 def assert_shows_pythons_numbers(page):
     m = DepthLab(**state(page)).measures()
-    plain, residual = (
-        "never" if m[f"{s}_reach"] is None else f"{m[f'{s}_reach']} units" for s in ("plain", "residual")
-    )
+    plain, residual = ("never" if m[f"{s}_reach"] is None else m[f"{s}_reach"] for s in ("plain", "residual"))
     assert run(page, "return ['#plain', '#residual', '#reach'].map(s => $(s).textContent)") == [
         f"{short(m['plain_gradient'])} at the first unit",
         f"{short(m['residual_gradient'])} at the first unit",
