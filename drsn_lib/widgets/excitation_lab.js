@@ -173,7 +173,7 @@ const ExcitationLab = (() => {
         card.querySelector("u").style.left = `${100 * own[c]}%`;
         card.setAttribute("aria-label", `Channel ${c}: gate ${fixed(used.gates[c], 2)}, ${set ? "set by you" : "as computed"}; without noise ${fixed(own[c], 2)}`);
       });
-      $("#answer").innerHTML = drawAnswer(width < 560 ? width : 240, found);
+      $("#answer").innerHTML = drawAnswer(width < 760 ? width : 240, found);
       const changed = m.label_after === m.label ? "" : ` <small>now ${m.label_after}</small>`;
       $("#probability").innerHTML = `${m.label}: ${after === before ? "" : `<small>${percent(m.before)} →</small> `}${percent(m.after)}${changed}`;
       $("#noise").textContent = fixed(m.moved_by_noise, 2);

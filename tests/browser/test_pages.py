@@ -74,19 +74,13 @@ def test_pages_are_whole_fit_and_please_axe(open_page, book, pages, violations, 
 
 def test_scripts_of_live_figures_are_loaded_only_where_one_stands(book, pages):
     texts = {name: (book / name).read_text(encoding="utf8") for name in pages}
-    figures = widgets.figures()
-    for tag, figure in figures.items():
-        with_figure = [name for name, text in texts.items() if f"<{tag} " in text]
-        for script in figure.scripts():
-            needing = [name for name, text in texts.items() if any(f"<{t} " in text for t in sharing(script))]
-            assert [name for name, text in texts.items() if f"live/{script}" in text] == needing
-        assert with_figure, f"{tag} stands on no page"
+    scripts = {tag: list(figure.scripts()) for tag, figure in widgets.figures().items()}
+    standing = {tag: {name for name, text in texts.items() if f"<{tag} " in text} for tag in scripts}
+    for script in {name for names in scripts.values() for name in names}:
+        needing = set.union(*(standing[tag] for tag in scripts if script in scripts[tag]))
+        assert {name for name, text in texts.items() if f"live/{script}" in text} == needing
+    assert all(standing.values()), standing
     assert not any("_static/live/" in texts[name] for name in ("book/notation.html", "book/glossary.html"))
-
-
-def sharing(script):
-    """The tags of the figures that need a script."""
-    return [tag for tag, figure in widgets.figures().items() if script in figure.scripts()]
 
 
 def test_the_laboratory_names_every_figure_and_its_chapter(open_page, book):

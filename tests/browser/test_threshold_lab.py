@@ -8,6 +8,7 @@ import pytest
 from drsn_lib.widgets import ThresholdLab, threshold_lab
 
 WIDTHS = {"desktop": 1280, "phone": 390}
+ALONE = "laboratory/threshold-lab.html"  # quicker to open than the first page, on which the figure stands too
 
 DRAWN = ("#function-chart", "#error-chart", "#signal-chart")
 SHOWN = ("#mse", "#snr", "#zeroed", "#threshold-value")
@@ -63,7 +64,7 @@ def test_the_page_starts_in_pythons_default_state(open_page):
 
 
 def test_arrow_keys_move_everything_and_the_numbers_are_pythons(open_page):
-    page = open_page()
+    page = open_page(ALONE)
     slider = page.get_by_role("slider", name="Threshold τ")
     slider.focus()
     before = look(page)
@@ -99,7 +100,7 @@ def drag(page, selector, start, end):
     "selector, start, end", [("#threshold", 0.11, 0.5), ("#error-chart", 0.3, 0.7), ("#function-chart", 0.6, 0.8)]
 )
 def test_the_mouse_moves_the_threshold(open_page, selector, start, end):
-    page = open_page()
+    page = open_page(ALONE)
     page.locator("threshold-lab").scroll_into_view_if_needed()
     run(page, "$(argument).scrollIntoView({block: 'center'})", selector)
     before = look(page)
@@ -111,7 +112,7 @@ def test_the_mouse_moves_the_threshold(open_page, selector, start, end):
 
 
 def test_every_control_works_from_the_keyboard(open_page):
-    page = open_page()
+    page = open_page(ALONE)
     for function in ("hard", "garrote", "relu"):
         page.locator("threshold-lab input[value=soft]").focus() if function == "hard" else None
         page.keyboard.press("ArrowRight")
@@ -137,7 +138,7 @@ def test_every_control_works_from_the_keyboard(open_page):
 
 
 def test_the_prediction_is_answered_from_the_data(open_page):
-    page = open_page()
+    page = open_page(ALONE)
     answer = page.locator("threshold-lab [role=status]")
     assert answer.inner_text() == ""
     page.get_by_role("button", name="soft", exact=True).click()
@@ -152,7 +153,7 @@ def test_the_prediction_is_answered_from_the_data(open_page):
 
 
 def test_the_formulas_equal_pythons(open_page):
-    page = open_page()
+    page = open_page(ALONE)
     math = "const m = ThresholdLab.math; const list = v => Array.from(v);"
     assert page.evaluate("DrsnFigure.uniforms(7, 500).length") == 500
     for seed in (0, 1, 7, 2**31 - 1):
@@ -188,7 +189,7 @@ def test_the_formulas_equal_pythons(open_page):
 
 
 def test_what_is_drawn_is_what_python_computes(open_page):
-    page = open_page()
+    page = open_page(ALONE)
     set_state(page, function="garrote", threshold=0.9, sigma=0.7, draw=5)
     figure = ThresholdLab(function="garrote", threshold=0.9, sigma=0.7, draw=5)
     signals = figure.signals()
@@ -219,7 +220,7 @@ def test_what_is_drawn_is_what_python_computes(open_page):
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_nothing_sticks_out_and_labels_do_not_collide(open_page, width):
-    page = open_page(width=width)
+    page = open_page(ALONE, width=width)
     for function, threshold, sigma in itertools.product(
         threshold_lab.FUNCTIONS, (0, 0.4, 1.6, 2.6, 4), (0.1, 0.5, 1.2)
     ):
@@ -281,5 +282,5 @@ def test_without_javascript_a_sentence_says_what_would_be_seen(open_page):
 
 
 def test_with_javascript_the_sentence_is_out_of_sight(open_page):
-    page = open_page()
+    page = open_page(ALONE)
     assert not page.locator("threshold-lab > p").is_visible()
