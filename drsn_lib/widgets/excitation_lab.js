@@ -118,7 +118,7 @@ const ExcitationLab = (() => {
         <div class="cards" role="group" aria-labelledby="cards-title">${range(16).map((c) =>
           `<button type="button" class="card" data-c="${c}"><span>${c}</span><canvas></canvas><span class="words">g<b></b></span><span class="bar"><i></i><u></u></span><canvas></canvas></button>`).join("")}</div></div>
       </div>
-      <p class="note"><b>Press a channel</b> to shut its gate (0); press again to open it (1), and again to leave it as computed. From above: the map u that the branch has made, red positive, blue negative; the gate g, with a mark where it stands without noise; and g·u, all that goes on. The maps share one scale. In the first units they still look like the digit. The network was trained on digits in noise between −10 and 15 dB; its small network gets the mean of |u| in each channel.</p>`;
+      <p class="note"><b>Press a channel</b> to shut its gate (0); press again to open it (1), and again to leave it as computed. From above: the map u that the branch has made, orange positive, blue negative; the gate g, with a mark where it stands without noise; and g·u, all that goes on. The maps share one scale. In the first units they still look like the digit. The network was trained on digits in noise between −10 and 15 dB; its small network gets the mean of |u| in each channel.</p>`;
     const { $, $$ } = ui;
     wire(ui);
     // Another unit has other channels: what was switched is forgotten.

@@ -152,7 +152,7 @@ const ShrinkageUnit = (() => {
       <p class="formula"></p>
       <div class="stages">${["image", "u", "magnitude", "output"].map((id) => `<div><canvas id="${id}" role="img"></canvas><b></b><span></span></div>`).join("")}</div>
       <div class="charts"><div id="values-chart"></div><div id="response-chart"></div></div>
-      <p class="note"><b>Point at a channel</b>, or choose it by the arrow keys, to see its numbers in the formula and its maps: red positive, blue negative. Thin marks on the bars: the same image without noise. Switch to channel-shared: one threshold for all, the fraction α of the mean of all m, and quiet channels lose more than loud ones. Both networks were trained on digits in noise between −10 and 15 dB.</p>`;
+      <p class="note"><b>Point at a channel</b>, or choose it by the arrow keys, to see its numbers in the formula and its maps: orange positive, blue negative. Thin marks on the bars: the same image without noise. Switch to channel-shared: one threshold for all, the fraction α of the mean of all m, and quiet channels lose more than loud ones. Both networks were trained on digits in noise between −10 and 15 dB.</p>`;
     const { $, $$ } = ui;
     wire(ui);
     ui.bind("variant", "channel");
