@@ -3,28 +3,10 @@
 import re
 
 import pytest
-from browser import settle
 
 from drsn_lib import widgets
 
 WIDTHS = {"desktop": 1280, "phone": 390}
-
-PAGES = [
-    "book/intro.html",
-    "book/paths.html",
-    "book/laboratory.html",
-    "book/notation.html",
-    "book/glossary.html",
-    "book/references.html",
-    "search.html",
-]
-
-
-@pytest.fixture(scope="session")
-def pages(book):
-    """Every page that the book is built of, notebooks and the library's pages included."""
-    more = [*sorted((book / "notebooks").glob("*.html")), *sorted((book / "book" / "api").glob("*.html"))]
-    return PAGES + [path.relative_to(book).as_posix() for path in more]
 
 
 def test_pages_name_nothing_off_the_machine(book, pages):
@@ -51,25 +33,6 @@ def test_formulas_are_typeset_offline(open_page):
     # TeX that MathJax could not read stands in the page as an error, or as it was typed.
     assert page.locator("mjx-merror").count() == 0
     assert "\\(" not in page.locator("article").inner_text()
-
-
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_are_whole_fit_and_please_axe(open_page, book, pages, violations, theme, width):
-    # axe-core runs with all of its rules: what the theme and docutils had wrong is mended in book/_templates
-    # and book/_ext. Every page is tried at two of the four settings, the first page and a chapter at all.
-    chapters = [name for name in pages if name.startswith("notebooks/")]
-    every = (theme, width) in (("light", 1280), ("dark", 390))
-    page = open_page("book/intro.html", width=width, theme=theme)
-    for name in pages if every else ["book/intro.html", *chapters[:1]]:
-        page.goto((book / name).as_uri())
-        if page.locator("span.math, div.math").count():
-            page.wait_for_function("document.querySelectorAll('mjx-container').length > 0")
-        settle(page)
-        page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
-        assert page.locator("main h1:visible").count() == 1, f"{name} must have one first heading"
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways"
-        assert violations(page) == [], name
 
 
 def test_scripts_of_live_figures_are_loaded_only_where_one_stands(book, pages):
