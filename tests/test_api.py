@@ -420,6 +420,7 @@ def test_chapters_are_read_for_the_names_that_they_use():
 # What the page promises to show, all of it: the layer, its base, and what they call.
 READ = ["drsn_lib.layers.shrinkage:Shrinkage", "drsn_lib.layers._common:GateLayer"]
 READ += [f"drsn_lib.layers._common:{name}" for name in ("open_interval", "feature_map", "spatial_axes", "over_space")]
+READ += ["drsn_lib.layers._common:rows", "drsn_lib.layers._common:unrowed"]
 READ += [f"drsn_lib.layers._common:{name}" for name in ("mean_over_space", "is_half", "logit", "clone")]
 READ += ["drsn_lib.ops:soft_threshold", "drsn_lib.ops:_checked"]
 

@@ -119,6 +119,25 @@ def test_formula(name, rank):
     assert layer.compute_output_shape(x.shape) == expected.shape
 
 
+@pytest.mark.parametrize("shape", [(2, 1024, 6), (2, 12, 8, 6), (2, 13, 1, 6), (2, 8, 1, 64)], ids=str)
+@pytest.mark.parametrize(
+    "name", ["shrinkage-shared", "shrinkage-channel", "squeeze-excitation", "aprelu-both", "aprelu-mean"]
+)
+def test_formula_where_places_are_laid_in_rows(name, shape):
+    # A row takes up to ten places of 6 channels, as many as divide their number: eight here; of 13 places, or of
+    # 64 channels, one.
+    make, _ = CASES[name]
+    layer, x = make(), np.random.default_rng(3).normal(size=shape)
+    layer(x)
+    helpers.randomize(layer)
+    np.testing.assert_allclose(helpers.array(layer(x)), reference(layer, x), **helpers.TIGHT)
+    rows = layers._common.rows(kops.convert_to_tensor(x))
+    together = {1024: 8, 12: 8, 13: 1, 8: 1}[shape[1]] if keras.backend.backend() == "tensorflow" else 1
+    assert rows.shape[-1] == together * shape[-1]
+    back = layers._common.unrowed(rows, kops.convert_to_tensor(x))
+    np.testing.assert_array_equal(helpers.array(back), x)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_gradient_against_finite_differences(name):
     # The whole derivative: for Shrinkage and APReLU that includes the path through the threshold and the slope.

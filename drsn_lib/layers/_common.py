@@ -52,25 +52,55 @@ def spatial_axes(x):
     return tuple(range(1, len(x.shape) - 1))
 
 
+ROW = 64  # values
+
+
+def rows(x):
+    """Lays neighbouring places of a feature map side by side: (batch, rows, places in a row * channels).
+
+    With few channels TensorFlow spends more on the short loops that pair a value a channel with every place
+    than on the arithmetic. What has unknown sizes, channels enough or 16 bits stays as it is. So does all
+    on the other backends: JAX's compiler makes one loop of everything, PyTorch would have to copy the map.
+    """
+    sizes = x.shape[1:-1]
+    if keras.backend.backend() != "tensorflow" or None in sizes or 0 in sizes or is_half(x):
+        return x
+    places = math.prod(sizes)
+    together = max(k for k in range(1, max(1, ROW // x.shape[-1]) + 1) if places % k == 0)
+    return x if together == 1 else ops.reshape(x, (-1, places // together, together * x.shape[-1]))
+
+
+def unrowed(y, x):
+    """Gives `y`, computed from `rows(x)`, the shape of `x` again."""
+    return y if len(y.shape) == len(x.shape) and y.shape[-1] == x.shape[-1] else ops.reshape(y, (-1, *x.shape[1:]))
+
+
 def over_space(per_channel, x):
-    """Reshapes (batch, channels) to (batch, 1, ..., channels), so that it broadcasts over `x`.
+    """Reshapes (batch, channels) to (batch, 1, ..., channels), so that it broadcasts over `x` or its rows.
 
     Without it, (batch, channels) would meet (batch, height, width, channels) at the wrong axes,
     silently where the sizes happen to allow it.
     """
+    channels = per_channel.shape[-1]
+    if channels not in (1, x.shape[-1]):  # a row holds several places
+        per_channel = ops.tile(per_channel, (1, x.shape[-1] // channels))
     ones = (1,) * len(spatial_axes(x))
     return ops.reshape(per_channel, (-1, *ones, per_channel.shape[-1]))
 
 
-def mean_over_space(x):
-    """The mean of each channel of a feature map, of shape (batch, channels)."""
+def mean_over_space(x, channels):
+    """The mean of each channel of a feature map or of its rows, of shape (batch, channels)."""
     axes = spatial_axes(x)
     if is_half(x):  # whose sums overflow or lose digits
         return ops.mean(x, axis=axes)
     # A sum, divided: the gradient of a mean is divided at every place, that of this once a channel.
     shape = ops.shape(x)
     places = math.prod(shape[axis] for axis in axes)
-    return ops.sum(x, axis=axes) / (places if isinstance(places, int) else ops.cast(places, x.dtype))
+    sums = ops.sum(x, axis=axes)
+    if x.shape[-1] > channels:  # a row holds several places
+        together = x.shape[-1] // channels
+        sums, places = ops.sum(ops.reshape(sums, (-1, together, channels)), axis=1), together * places
+    return sums / (places if isinstance(places, int) else ops.cast(places, x.dtype))
 
 
 def is_half(x):

@@ -84,11 +84,11 @@ class APReLU(_common.GateLayer):
 
     def build(self, input_shape):
         """Makes the small network."""
-        channels = _common.feature_map("APReLU", input_shape)
+        self.channels = _common.feature_map("APReLU", input_shape)
         self._build_gate(
-            2 * channels if self.statistic == "both" else channels,
-            max(1, channels // self.reduction),
-            channels,
+            2 * self.channels if self.statistic == "both" else self.channels,
+            max(1, self.channels // self.reduction),
+            self.channels,
             last_norm=True,
             last_initializer=self.kernel_initializer,
         )
@@ -109,24 +109,27 @@ class APReLU(_common.GateLayer):
     def _slopes(self, x, below, training):
         """The slopes; `below` is the magnitude of the negative part, max(-x, 0)."""
         if self.statistic == "mean":
-            return self._gate(_common.mean_over_space(x), training)
-        negative = -_common.mean_over_space(below)
+            return self._gate(_common.mean_over_space(x, self.channels), training)
+        negative = -_common.mean_over_space(below, self.channels)
         if self.statistic == "negative":
             return self._gate(negative, training)
         # The mean of all is that of both parts together. 16 bits leave too few digits for the difference.
-        difference = not _common.is_half(x)
-        positive = _common.mean_over_space(x) - negative if difference else _common.mean_over_space(ops.relu(x))
+        if _common.is_half(x):
+            positive = _common.mean_over_space(ops.relu(x), self.channels)
+        else:
+            positive = _common.mean_over_space(x, self.channels) - negative
         seen = positive if self.statistic == "positive" else ops.concatenate([negative, positive], axis=-1)
         return self._gate(seen, training)
 
     def call(self, x, training=None):
         """Scales the negative part."""
-        below = ops.relu(-x)
-        slopes = _common.over_space(self._slopes(x, below, training), x)
+        rows = _common.rows(x)
+        below = ops.relu(-rows)
+        slopes = _common.over_space(self._slopes(rows, below, training), rows)
         if _common.is_half(x):  # where 1 - slope would lose the digits of a small slope
             return ops.relu(x) - slopes * below
         # max(x, 0) + slope * min(x, 0), in fewer passes over the map.
-        return x + (1.0 - slopes) * below
+        return _common.unrowed(rows + (1.0 - slopes) * below, x)
 
     def get_config(self):
         """The arguments of the layer."""

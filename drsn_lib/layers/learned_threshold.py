@@ -90,7 +90,7 @@ class LearnedThreshold(keras.layers.Layer):
     def _thresholds(self, x):
         raw = kops.cast(self.raw, x.dtype)
         if self.relative:
-            return kops.sigmoid(raw) * _common.mean_over_space(kops.abs(x))
+            return kops.sigmoid(raw) * _common.mean_over_space(kops.abs(x), x.shape[-1])
         return kops.broadcast_to(kops.softplus(raw), (kops.shape(x)[0], x.shape[-1]))
 
     def call(self, x):

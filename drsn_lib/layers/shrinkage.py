@@ -88,8 +88,9 @@ class Shrinkage(_common.GateLayer):
 
     def build(self, input_shape):
         """Makes the small network."""
-        channels = _common.feature_map("Shrinkage", input_shape)
-        self._build_gate(channels, max(1, channels // self.reduction), 1 if self.scope == "shared" else channels)
+        self.channels = _common.feature_map("Shrinkage", input_shape)
+        outputs = 1 if self.scope == "shared" else self.channels
+        self._build_gate(self.channels, max(1, self.channels // self.reduction), outputs)
 
     def scales(self, x, training=False):
         """The fractions alpha that the block takes of the mean magnitudes of a feature map.
@@ -116,7 +117,7 @@ class Shrinkage(_common.GateLayer):
         return self._thresholds(_common.inspected(self, x), training)
 
     def _scales_and_means(self, x, training):
-        means = _common.mean_over_space(kops.abs(x))
+        means = _common.mean_over_space(kops.abs(x), self.channels)
         scales = self._gate(means, training)
         if self.scope == "shared":
             means = kops.mean(means, axis=-1, keepdims=True)
@@ -128,7 +129,9 @@ class Shrinkage(_common.GateLayer):
 
     def call(self, x, training=None):
         """Shrinks the feature map."""
-        return ops.soft_threshold(x, _common.over_space(self._thresholds(x, training), x))
+        rows = _common.rows(x)
+        y = ops.soft_threshold(rows, _common.over_space(self._thresholds(rows, training), rows))
+        return _common.unrowed(y, x)
 
     def get_config(self):
         """The arguments of the layer."""

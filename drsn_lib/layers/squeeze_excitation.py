@@ -84,8 +84,8 @@ class SqueezeExcitation(_common.GateLayer):
 
     def build(self, input_shape):
         """Makes the small network."""
-        channels = _common.feature_map("SqueezeExcitation", input_shape)
-        self._build_gate(channels, max(1, channels // self.reduction), channels, norm=self.norm)
+        self.channels = _common.feature_map("SqueezeExcitation", input_shape)
+        self._build_gate(self.channels, max(1, self.channels // self.reduction), self.channels, norm=self.norm)
 
     def gates(self, x, training=False):
         """The gates by which the block scales the channels of a feature map.
@@ -100,12 +100,13 @@ class SqueezeExcitation(_common.GateLayer):
         return self._gates(_common.inspected(self, x), training)
 
     def _gates(self, x, training):
-        squeezed = _common.mean_over_space(ops.abs(x) if self.squeeze == "abs" else x)
-        return self._gate(squeezed, training)
+        squeezed = ops.abs(x) if self.squeeze == "abs" else x
+        return self._gate(_common.mean_over_space(squeezed, self.channels), training)
 
     def call(self, x, training=None):
         """Scales the channels."""
-        return x * _common.over_space(self._gates(x, training), x)
+        rows = _common.rows(x)
+        return _common.unrowed(rows * _common.over_space(self._gates(rows, training), rows), x)
 
     def get_config(self):
         """The arguments of the layer."""
