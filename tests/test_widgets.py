@@ -327,6 +327,10 @@ def test_numbers_that_differ_are_seen(monkeypatch):
     for changed in ({"a": [1, 2.1, "words"]}, {"a": [1, 2.0, "word"]}, {"a": [1, 2.0]}, {"b": _base.pack(np.ones(6))}):
         assert len(list(maker.differences({**stored, **changed}, stored))) == 1
     assert maker.differences({"a": 1}, {"b": 1})
+    bars = [0.5] * 2000
+    assert list(maker.differences({"bars": bars[1:] + [0.52]}, {"bars": bars})) == []
+    for changed in (bars[1:] + [0.6], bars[10:] + [0.52] * 10):
+        assert len(list(maker.differences({"bars": changed}, {"bars": bars}))) == 1
 
 
 def test_packed_numbers_come_back():
