@@ -120,12 +120,14 @@ VARIANT_COLORS = {
     "drsn-cw": COLORS["vermillion"],
     "relu": COLORS["blue"],
     "relu-wide": COLORS["gray"],
+    "relu-large": COLORS["green"],
     "leaky_relu": COLORS["sky"],
     "prelu": COLORS["black"],
     "aprelu": COLORS["purple"],
     "aprelu-mean": COLORS["orange"],
     "aprelu-positive": COLORS["green"],
     "aprelu-negative": "#8a5f00",
+    "aprelu-large": COLORS["vermillion"],
     "drsn-cw-aprelu": "#6a3d9a",
 }
 # How a chart names the networks.
@@ -144,9 +146,11 @@ VARIANT_NAMES = {
     "prelu": "PReLU",
     "aprelu": "APReLU",
     "relu-wide": "ReLU, wider",
+    "relu-large": "ReLU, enlarged",
     "aprelu-mean": "APReLU, mean",
     "aprelu-positive": "APReLU, positive",
     "aprelu-negative": "APReLU, negative",
+    "aprelu-large": "APReLU, enlarged",
     "drsn-cw-aprelu": "DRSN-CW, APReLU",
 }
 
@@ -1168,9 +1172,11 @@ _VARIANT_LOOKS = {
     "prelu": ((0, (1, 1.5)), "^"),
     "aprelu": ("-", "h"),
     "relu-wide": ((0, (8, 2)), "s"),
+    "relu-large": ((0, (3, 1, 1, 1, 1, 1)), "P"),
     "aprelu-mean": ((0, (6, 1.5, 1, 1.5)), "v"),
     "aprelu-positive": ((0, (3, 1, 1, 1, 1, 1)), "P"),
     "aprelu-negative": ((0, (1, 3)), "x"),
+    "aprelu-large": ((0, (4, 1, 4, 1, 1, 1)), "p"),
     "drsn-cw-aprelu": ((0, (4, 1, 4, 1, 1, 1)), "*"),
 }
 

@@ -44,12 +44,14 @@ VARIANT_ORDER = (
     "drsn-cw",
     "relu",
     "relu-wide",
+    "relu-large",
     "leaky_relu",
     "prelu",
     "aprelu-mean",
     "aprelu-positive",
     "aprelu-negative",
     "aprelu",
+    "aprelu-large",
     "drsn-cw-aprelu",
 )
 
