@@ -603,10 +603,7 @@ _CIFAR10_APRELU = Recipe(
         ("short", dataclasses.replace(_CIFAR10_SHORT, epochs=6, train=8_000)),
         ("smoke", dataclasses.replace(_SMOKE, gamma_l2=1e-4, augment=(_RECORD_16,))),
     ),
-    plans=(
-        Plan(20, "modern", 5, ("aprelu", "relu", "prelu", "leaky_relu")),
-        Plan(34, "modern", 3, ("aprelu-large", "relu-large")),
-    ),
+    plans=(Plan(20, "modern", 5, ("aprelu", "relu", "prelu", "leaky_relu", "aprelu-large", "relu-large")),),
 )
 
 _SNRS = tuple(float(snr) for snr in range(-5, 6))
