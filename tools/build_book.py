@@ -31,7 +31,7 @@ PASSED_OVER = {"__pycache__", ".ipynb_checkpoints", "_build"}
 def inputs(root=ROOT):
     """The digest of every file that the book is made from, by its path."""
     files = [root / "_config.yml", root / "requirements" / "book.txt"]
-    for folder in ("book", "notebooks", "drsn_lib"):
+    for folder in ("book", "notebooks", "drsn_lib", "benchmarks/results"):
         files += sorted(path for path in (root / folder).rglob("*") if path.is_file())
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,163 @@
+"""The tables of the page on speed, made from what `make bench` and its companions stored.
+
+The directive ``{speed-table}`` takes the name of a file of `benchmarks/results` without its ending, and for those of
+`make bench` a mode, training or inference. Beneath each table stand device, versions, date and commit.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+NETWORKS = {
+    "mnist": "digits",
+    "cifar10": "photographs",
+    "cifar10-aprelu": "photographs, article on APReLU",
+    "vibration": "gearbox",
+}
+
+
+def names():
+    """How the book names its networks."""
+    from drsn_lib import plotting
+
+    return plotting.VARIANT_NAMES
+
+
+def steps(results, mode):
+    """Head and rows of the networks side by side."""
+    head = ["Network", "Variant", "ms", "to ResNet", "wanted", "to many layers", "wanted"]
+    rows, before = [], None
+    found = [row for row in results["results"] if row["mode"] == mode and row["form"] == "layers"]
+    memory = any(row["memory_mib"] for row in found)
+    for row in found:
+        cells = ["" if row["network"] == before else NETWORKS[row["network"]], names()[row["variant"]]]
+        cells.append(f"{row['milliseconds']:.1f}")
+        for base in ("to_resnet", "to_port"):
+            cells += [ratio(row.get(base)), wanted(row.get(base))]
+        if memory:
+            cells.append(f"{row['memory_mib']:.0f}" if row["memory_mib"] else "")
+        rows.append(cells)
+        before = row["network"]
+    return head + ["MiB"] * memory, rows
+
+
+def ratio(one):
+    """A ratio with its interval, marked where it misses what is wanted of it."""
+    if one is None:
+        return ""
+    said = f"{one['ratio']:.2f} [{one['low']:.2f}, {one['high']:.2f}]"
+    return said + " *" if missed(one) else said
+
+
+def missed(one):
+    """Whether a ratio, as printed, is larger than what is wanted."""
+    return one["wanted"] is not None and round(one["ratio"], 2) > one["wanted"]
+
+
+def wanted(one):
+    """What is wanted of a ratio."""
+    return f"{one['wanted']:.2f}" if one and one["wanted"] else ""
+
+
+def together(results):
+    """Head and rows of many trainings at once."""
+    head = ["Models at once", "Convolutions", "ms a model", "times as fast as alone"]
+    rows = []
+    for row in results["steps"]:
+        faster = row.get("faster")
+        said = f"{faster['ratio']:.2f} [{faster['low']:.2f}, {faster['high']:.2f}]" if faster else ""
+        way = {"alone": "model.fit", "grouped": "grouped", "matmul": "matrix products"}[row["way"]]
+        rows.append([str(row["models"]), way, f"{row['milliseconds']:.2f}", said])
+    return head, rows
+
+
+def floor(results):
+    """Head and rows of steps beside what the chip could do at best."""
+    head = ["Recipe", "Variant", "Batch", "GFLOP", "MB", "ms of the operations", "of the bytes"]
+    head += ["of the products alone", "of the step", "step to floor"]
+    rows = []
+    for row in results["steps"]:
+        least = [1e3 * row[name] / results["ceilings"][name] for name in ("flops", "bytes")]
+        step = 1e3 * row["seconds"]
+        cells = [row["recipe"], names()[row["variant"]], str(row["batch"])]
+        cells += [f"{row['flops'] / 1e9:.1f}", f"{row['bytes'] / 1e6:,.0f}", *(f"{one:.0f}" for one in least)]
+        cells += [f"{1e3 * row['products_seconds']:.0f}", f"{step:.0f}", f"{step / max(least):.1f}"]
+        rows.append(cells)
+    return head, rows
+
+
+def where(results):
+    """A sentence that says what the numbers were measured with."""
+    machine, versions = results["machine"], results["versions"]
+    backend = results.get("backend", "jax")
+    device = results.get("device", {}).get("name") or machine["processor"]
+    said = f"{device}, {machine['cores']} cores; {TITLES[backend]} {versions[backend]}, Keras {versions['keras']}; "
+    said += f"{results['date'][:10]}, commit {results['commit']}."
+    if "ceilings" in results:
+        best = results["ceilings"]
+        said += (
+            f" At best the device did {best['flops'] / 1e9:,.0f} GFLOP and moved {best['bytes'] / 1e9:,.1f} GB "
+            f"a second ({results['precision']})."
+        )
+    if "what" in results:
+        what = results["what"]
+        said += f" {what['recipe']}, {names()[what['variant']]}, batches of {what['batch']}, {what['precision']}."
+    if machine.get("load_before", 0) > 0.7:
+        said += " The machine was not at rest before."
+    return said
+
+
+class SpeedTable(SphinxDirective):
+    """A table of stored times."""
+
+    required_arguments = 1
+    option_spec = {"mode": lambda text: directives.choice(text, ("training", "inference"))}
+
+    def run(self):
+        """Return the table and the sentence beneath it."""
+        path = RESULTS / f"{self.arguments[0]}.json"
+        self.env.note_dependency(str(path))
+        try:
+            results = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self.error(f"There are no stored times to be read in {path}: {error}") from None
+        if "results" in results:
+            head, rows = steps(results, self.options.get("mode", "training"))
+            misses = any(cell.endswith("*") for row in rows for cell in row)
+        else:
+            head, rows = (floor if "ceilings" in results else together)(results)
+            misses = False
+        words = where(results) + (" *: larger than wanted." if misses else "")
+        return [table(head, rows), nodes.paragraph("", words, classes=["speed-source"])]
+
+
+def table(head, rows):
+    """A docutils table; the theme lets it scroll in a frame of its own where it is too wide."""
+    made = nodes.table(classes=["speed-table"])
+    group = nodes.tgroup(cols=len(head))
+    made += group
+    group += [nodes.colspec(colwidth=1) for _ in head]
+    group += nodes.thead("", row(head))
+    group += nodes.tbody("", *[row(cells) for cells in rows])
+    return made
+
+
+def row(cells):
+    """One row."""
+    return nodes.row("", *[nodes.entry("", nodes.paragraph("", cell)) for cell in cells])
+
+
+def setup(app):
+    """Register the directive."""
+    app.add_directive("speed-table", SpeedTable)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
