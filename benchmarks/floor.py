@@ -6,15 +6,17 @@
 
 The compiler counts the operations of a step and the bytes that its kernels read and write. What the chip does of
 each in a second is measured here, in the same process: a product of two large matrices, and a sum of two arrays that
-are larger than any cache. The floor is the longer of the two times. A step may be below it where what one
-kernel writes is still in a cache when the next one reads it, and above it where kernels are small, wait for each
-other, or cannot fill the chip's lanes; what convolutions and matrix products take alone, each timed by itself, tells these apart.
+are larger than any cache. The floor is the longer of the two times. A step may be below it where what one kernel
+writes is still in a cache when the next one reads it, and above it where kernels are small, wait for each other, or
+cannot fill the chip's lanes. What convolutions and matrix products take alone, each timed by itself, tells these
+apart.
 
-Results go to benchmarks/results/floor-KIND.json, KIND being `cpu` or `gpu`, if nothing but the defaults was asked for.
+Results go to benchmarks/results/floor-KIND.json, KIND being `cpu` or `gpu`, if only the defaults were asked for.
 """
 
 import argparse
 import collections
+import dataclasses
 import datetime
 import json
 import os
@@ -22,8 +24,8 @@ import sys
 import time
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if __name__ == "__main__":
+    os.environ["KERAS_BACKEND"] = "jax"
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -56,24 +58,25 @@ def seconds_of(function, patience=3.0):
     return float(np.median(times))
 
 
-def ceilings(precision, size, elements):
+def ceilings(precision, size, elements, patience=3.0):
     """What the chip does at best: `"flops"` and `"bytes"` a second, measured.
 
     Args:
         precision: String, the type of the numbers.
         size: Integer, of the square matrices whose product is timed.
         elements: Integer, of the arrays whose sum is timed; together they must not fit into a cache.
+        patience: Float, the seconds that each of the two is repeated for.
     """
     import jax
     import jax.numpy as jnp
 
     a, b = (jnp.ones((size, size), precision) for _ in range(2))
     product = jax.jit(lambda a, b: a @ b)
-    flops = 2 * size**3 / seconds_of(lambda: product(a, b).block_until_ready())
+    flops = 2 * size**3 / seconds_of(lambda: product(a, b).block_until_ready(), patience)
     a, b = (jnp.ones(elements, precision) for _ in range(2))
     total = jax.jit(lambda a, b: a + b)
     moved = 3 * elements * a.dtype.itemsize
-    return {"flops": flops, "bytes": moved / seconds_of(lambda: total(a, b).block_until_ready())}
+    return {"flops": flops, "bytes": moved / seconds_of(lambda: total(a, b).block_until_ready(), patience)}
 
 
 def products(program, arguments):
@@ -105,12 +108,24 @@ def _is_program(value):
     return hasattr(value, "eqns") or hasattr(getattr(value, "jaxpr", None), "eqns")
 
 
-def measure(recipe, variant, models, precision):
-    """One row: counts, the measured step, and its products alone, of all models together."""
+def measure(recipe, variant, models, precision, patience=3.0, **changes):
+    """One row: counts, the measured step, and its products alone, of all models together.
+
+    Args:
+        recipe: String, a recipe's name.
+        variant: String.
+        models: Integer, how many trainings at once.
+        precision: String, the type of the numbers.
+        patience: Float, the seconds that the step is repeated for.
+        **changes: What replaces settings of the budget "modern".
+
+    Returns:
+        Dictionary of JSON's types.
+    """
     import jax
 
     recipe = recipes.get(recipe)
-    budget = recipe.budget("modern")
+    budget = dataclasses.replace(recipe.budget("modern"), **changes)
     with many._policy(precision):
         program = many._Program(recipe, variant, budget, [0], models, 100, precision, None, scan=False)
         compiled, arguments, _ = program.example()
@@ -130,7 +145,7 @@ def measure(recipe, variant, models, precision):
             "batch": budget.batch_size,
             "flops": counts["flops"] * models,
             "bytes": counts["bytes"] * models,
-            "seconds": seconds_of(step),
+            "seconds": seconds_of(step, patience),
             "products_seconds": alone,
         }
 

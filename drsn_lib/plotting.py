@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Arc, Circle, FancyBboxPatch, Rectangle, Wedge
 from PIL import Image
 
+from drsn_lib._names import VARIANT_NAMES
+
 __all__ = [
     "COLORS",
     "RULE_COLORS",
@@ -129,29 +131,6 @@ VARIANT_COLORS = {
     "aprelu-negative": "#8a5f00",
     "aprelu-large": COLORS["vermillion"],
     "drsn-cw-aprelu": "#6a3d9a",
-}
-# How a chart names the networks.
-VARIANT_NAMES = {
-    "convnet": "ConvNet",
-    "resnet": "ResNet",
-    "senet-textbook": "SENet, textbook",
-    "senet": "SENet",
-    "fixed-threshold": "fixed threshold",
-    "learned-threshold": "learned threshold",
-    "learned-fraction": "learned fraction",
-    "drsn-cs": "DRSN-CS",
-    "drsn-cw": "DRSN-CW",
-    "relu": "ReLU",
-    "leaky_relu": "Leaky ReLU",
-    "prelu": "PReLU",
-    "aprelu": "APReLU",
-    "relu-wide": "ReLU, wider",
-    "relu-large": "ReLU, enlarged",
-    "aprelu-mean": "APReLU, mean",
-    "aprelu-positive": "APReLU, positive",
-    "aprelu-negative": "APReLU, negative",
-    "aprelu-large": "APReLU, enlarged",
-    "drsn-cw-aprelu": "DRSN-CW, APReLU",
 }
 
 # What `use_style` sets.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import compare, merge_layer_port, run, steps
+from benchmarks import compare, floor, merge_layer_port, run, steps
 from drsn_lib import layers, models
 
 SMALL = {
@@ -194,3 +194,66 @@ def test_stored_results_are_whole(backend):
         damaged = copy.deepcopy(results)
         damage(damaged)
         assert faults(damaged)
+
+
+def stored(name):
+    """The stored results of that name."""
+    return json.loads((run.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_steps_beside_their_floor():
+    if keras.backend.backend() != "jax":
+        pytest.skip("the compiler that counts is JAX's")
+    small = {"network": (("input_shape", (64, 1)), ("stages", ((4, 1, 2),)))}
+    row = floor.measure("vibration-snr", "drsn-cw", 1, "float32", patience=0.05, **small)
+    wide = {"network": (("input_shape", (256, 1)), ("stages", ((4, 1, 2),)))}
+    longer = floor.measure("vibration-snr", "drsn-cw", 1, "float32", patience=0.05, **wide)
+    # Four times as long a signal is about four times the work; 64 samples of 64 points are 4 convolutions or more.
+    assert 3 < longer["flops"] / row["flops"] < 4.5 and 3 < longer["bytes"] / row["bytes"] < 4.5
+    assert row["seconds"] > 0 and row["products_seconds"] > 0
+    least = floor.floor(row, {"flops": 1e9, "bytes": 1e9})
+    assert least == {"flops": row["flops"] / 1e9, "bytes": row["bytes"] / 1e9}
+    best = floor.ceilings("float32", 64, 4096, patience=0.05)
+    assert 1e6 < best["flops"] < 1e16 and 1e6 < best["bytes"] < 1e16
+
+
+def test_page_on_speed_says_what_was_measured():
+    ratios = {}
+    for backend in run.BACKENDS:
+        for row in stored(backend)["results"]:
+            if row["form"] == "layers" and row["mode"] == "training" and "to_resnet" in row:
+                ratios[backend, row["network"], row["variant"]] = row["to_resnet"]["ratio"]
+
+    def mean(backend, variant):
+        return np.mean([ratios[backend, network, variant] for network in steps.NETWORKS])
+
+    for variant in ("drsn-cw", "aprelu"):
+        assert min(run.BACKENDS, key=lambda one: mean(one, variant)) == "jax"
+        assert max(run.BACKENDS, key=lambda one: mean(one, variant)) == "torch"
+    ours = {key[1:]: value for key, value in ratios.items() if key[0] == "tensorflow"}
+    assert max(ours, key=ours.get) == ("vibration", "aprelu")
+    assert max(steps.NETWORKS, key=lambda network: ours[network, "drsn-cw"]) == "vibration"
+    measured = stored("floor-cpu")
+    for row in measured["steps"]:
+        least = floor.floor(row, measured["ceilings"])
+        assert least["bytes"] > 3 * least["flops"]
+        share = row["products_seconds"] / row["seconds"]
+        assert share > 0.5 if row["recipe"] == "cifar10-aprelu" else share < 0.5
+    faster = [row["faster"]["ratio"] for row in stored("many_at_once")["steps"] if "faster" in row]
+    assert max(faster) < 2
+
+
+def test_tables_of_the_page_on_speed():
+    import sys
+
+    sys.path.insert(0, str(run.ROOT / "book" / "_ext"))
+    import speed_tables
+
+    head, rows = speed_tables.steps(made_results(), "training")
+    assert len(head) == len(rows[0]) == len(rows[1]) == 8
+    assert rows[1] == ["", "DRSN-CW", "1200.0", "1.20 [1.20, 1.20] *", "1.10", "0.90 [0.90, 0.90]", "1.05", "2"]
+    row = {"flops": 1e9, "bytes": 4e9, "products_seconds": 0.5, "seconds": 6.0}
+    row |= {"recipe": "vibration-snr", "variant": "resnet", "batch": 128}
+    head, rows = speed_tables.floor({"steps": [row], "ceilings": {"flops": 1e9, "bytes": 2e9}})
+    assert rows == [["vibration-snr", "ResNet", "128", "1.0", "4,000", "1000", "2000", "500", "6000", "3.0"]]
+    assert len(head) == len(rows[0])

@@ -1336,7 +1336,8 @@ def test_record_table():
 
 def test_every_variant_has_one_look():
     variants = {name for recipe in recipes.names() for name in recipes.get(recipe).variant_names}
-    for known in (plotting.VARIANT_COLORS, plotting.VARIANT_NAMES, plotting._VARIANT_LOOKS, store.VARIANT_ORDER):
+    assert store.VARIANT_ORDER == tuple(plotting.VARIANT_NAMES)
+    for known in (plotting.VARIANT_COLORS, plotting.VARIANT_NAMES, plotting._VARIANT_LOOKS):
         assert variants <= set(known)
     for name in recipes.names():
         names = recipes.get(name).variant_names

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drsn_lib import plotting, records
+from drsn_lib import records
 from drsn_lib.widgets import ResultsExplorer, results_explorer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -153,11 +153,6 @@ def test_the_default_and_the_sentence_know_nothing_of_the_records(monkeypatch):
     monkeypatch.setattr(results_explorer, "_made", lambda stamp: {})
     assert ResultsExplorer().static_html() == words
     assert not any(mark in figure.fallback().replace("mnist-snr", "") for mark in "0123456789")
-
-
-def test_names_are_the_charts():
-    for key, name in results_explorer.NAMES.items():
-        assert plotting.VARIANT_NAMES[key] == name
 
 
 def test_the_csv_has_every_line(data):

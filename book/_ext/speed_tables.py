@@ -7,6 +7,7 @@ The directive ``{speed-table}`` takes the name of a file of `benchmarks/results`
 import json
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -121,7 +122,7 @@ class SpeedTable(SphinxDirective):
     """A table of stored times."""
 
     required_arguments = 1
-    option_spec = {"mode": lambda text: directives.choice(text, ("training", "inference"))}
+    option_spec: ClassVar = {"mode": lambda text: directives.choice(text, ("training", "inference"))}
 
     def run(self):
         """Return the table and the sentence beneath it."""

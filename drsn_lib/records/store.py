@@ -7,6 +7,7 @@ import shutil
 import warnings
 from pathlib import Path
 
+from drsn_lib._names import VARIANT_NAMES
 from drsn_lib.records.schema import COLUMNS, condition_text, run_key, validate
 
 try:
@@ -32,28 +33,7 @@ __all__ = [
 SHIPPED = Path(__file__).with_name("runs")
 
 # Tables name variants in this order, simple to involved, others behind them by name.
-VARIANT_ORDER = (
-    "convnet",
-    "resnet",
-    "senet-textbook",
-    "senet",
-    "fixed-threshold",
-    "learned-threshold",
-    "learned-fraction",
-    "drsn-cs",
-    "drsn-cw",
-    "relu",
-    "relu-wide",
-    "relu-large",
-    "leaky_relu",
-    "prelu",
-    "aprelu-mean",
-    "aprelu-positive",
-    "aprelu-negative",
-    "aprelu",
-    "aprelu-large",
-    "drsn-cw-aprelu",
-)
+VARIANT_ORDER = tuple(VARIANT_NAMES)
 
 
 class BrokenRecord(UserWarning):

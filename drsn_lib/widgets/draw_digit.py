@@ -3,11 +3,12 @@
 import numpy as np
 import traitlets
 
+from drsn_lib._names import VARIANT_NAMES
 from drsn_lib.widgets._base import LiveFigure, check_range
 from drsn_lib.widgets._digits import NO_NOISE, add_noise, load_network, noisy_digit
 
 VARIANTS = ("resnet", "senet", "drsn-cw")
-NAMES = {"resnet": "ResNet", "senet": "SENet", "drsn-cw": "DRSN-CW"}
+NAMES = {variant: VARIANT_NAMES[variant] for variant in VARIANTS}
 SIDE = 28
 # A drawing's points lie on a grid of 64 x 64; two characters a point, column and row, and a space between strokes.
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

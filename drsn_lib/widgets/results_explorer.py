@@ -6,22 +6,13 @@ import itertools
 import numpy as np
 import traitlets
 
+from drsn_lib._names import VARIANT_NAMES
 from drsn_lib.widgets._base import LiveFigure
 
 STUDIES = ("mnist-snr", "vibration-snr", "cifar10-snr")
 CLEAN = 99.0  # stands for "no noise" among levels in dB
 ENOUGH_SEEDS = 5  # for a verdict, as in records.Paired
-NAMES = {
-    "convnet": "ConvNet",
-    "resnet": "ResNet",
-    "senet-textbook": "SENet, textbook",
-    "senet": "SENet",
-    "fixed-threshold": "fixed threshold",
-    "learned-threshold": "learned threshold",
-    "learned-fraction": "learned fraction",
-    "drsn-cs": "DRSN-CS",
-    "drsn-cw": "DRSN-CW",
-}
+NAMES = {key: name for key, name in VARIANT_NAMES.items() if "relu" not in key}  # of the networks of the studies
 _BUDGETS = ("modern", "short", "faithful")
 _RESAMPLES = 10_000
 

@@ -2,31 +2,17 @@
 
 import numpy as np
 import pytest
+from inside import run, set_state, state
 
 from drsn_lib.widgets import ApreluLab, aprelu_lab
 
 PAGE = "laboratory/aprelu-lab.html"
-HEAD = """const lab = document.querySelector('aprelu-lab'), root = lab.shadowRoot;
-const $ = s => root.querySelector(s), $$ = s => [...root.querySelectorAll(s)];
-const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));"""
 CASES = (
     {},
     {"activation": 4, "machine": "ball", "level": 3, "channel": 3, "compare": "relu"},
     {"activation": 1, "machine": "healthy", "level": 0, "loudness": 2.5, "channel": 4, "compare": "leaky"},
     {"activation": 16, "machine": "eccentric gear", "level": 2, "loudness": 0.25, "channel": 16},
 )
-
-
-def run(page, script, argument=None):
-    return page.evaluate(f"async (argument) => {{ {HEAD} {script} }}", argument)
-
-
-def state(page):
-    return run(page, "return Object.fromEntries(argument.map(k => [k, lab.model.get(k)]))", ApreluLab.state_names())
-
-
-def set_state(page, changes):
-    run(page, "for (const [k, v] of Object.entries(argument)) lab.model.set(k, v); await frame()", changes)
 
 
 def assert_shows_pythons_numbers(page):
@@ -71,7 +57,7 @@ def points(page, selector):
 
 def test_what_is_drawn_is_what_python_computes(page):
     case = {**ApreluLab().state(), "machine": "worn gear", "level": 2, "channel": 7}
-    set_state(page, case)
+    set_state(page, **case)
     figure = ApreluLab(**case)
     a = figure.slopes()
     # The dots of all channels: heights on the screen are a falling line of the slopes.
@@ -137,7 +123,7 @@ def test_the_prediction_is_answered_from_the_data(page):
 
 def test_louder_is_another_function_for_aprelu_alone(page):
     before = points(page, "path.own"), points(page, "path.other")
-    set_state(page, {"loudness": 3})
+    set_state(page, loudness=3)
     after = points(page, "path.own"), points(page, "path.other")
     assert after[0] != before[0] and after[1] == before[1]
 
@@ -146,7 +132,9 @@ def test_a_step_is_quick(page):
     times = run(
         page,
         """const out = [];
-        for (let i = 1; i < 17; i++) { lab.model.set('loudness', i / 4); await frame(); out.push(lab.drawingTime); }
+        for (let i = 1; i < 17; i++) {
+            figure.model.set('loudness', i / 4); await frame(); out.push(figure.drawingTime);
+        }
         return out.sort((a, b) => a - b)""",
     )
     assert times[4] < 16, times

@@ -4,24 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from inside import run, set_state, state
 
 from drsn_lib.widgets import DepthLab, depth_lab
 
 PAGE = "laboratory/depth-lab.html"
-HEAD = """const lab = document.querySelector('depth-lab'), root = lab.shadowRoot, $ = s => root.querySelector(s);
-const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));"""
-
-
-def run(page, script, argument=None):
-    return page.evaluate(f"async (argument) => {{ {HEAD} {script} }}", argument)
-
-
-def state(page):
-    return run(page, "return Object.fromEntries(argument.map(k => [k, lab.model.get(k)]))", DepthLab.state_names())
-
-
-def set_state(page, **changes):
-    run(page, "for (const [k, v] of Object.entries(argument)) lab.model.set(k, v); await frame()", changes)
 
 
 def short(value):
@@ -140,9 +127,9 @@ def test_a_step_is_quick(open_page):
     times = run(
         page,
         """const times = [];
-        lab.model.set('normalization', 'batch');
+        figure.model.set('normalization', 'batch');
         for (let i = 0; i < 25; i++) {
-            lab.model.set('scale', 1 + i / 50); await frame(); times.push(lab.drawingTime);
+            figure.model.set('scale', 1 + i / 50); await frame(); times.push(figure.drawingTime);
         }
         return times.sort((a, b) => a - b)""",
     )

@@ -2,31 +2,16 @@
 
 import numpy as np
 import pytest
+from inside import HEAD, run, set_state, state
 
 from drsn_lib.widgets import DrawDigit, draw_digit
 
 PAGE = "laboratory/draw-digit.html"
-# Prefixed to every script: the figure's shadow root.
-HEAD = "const figure = document.querySelector('draw-digit'), root = figure.shadowRoot, $ = s => root.querySelector(s); "
 SEVEN = [[(16, 10), (46, 10), (28, 56)]]
-
-
-def run(page, script, argument=None):
-    return page.evaluate(f"(argument) => {{ {HEAD} {script} }}", argument)
 
 
 def settle(page):
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def state(page):
-    names = DrawDigit.state_names()
-    return run(page, "return Object.fromEntries(argument.map(k => [k, figure.model.get(k)]))", names)
-
-
-def set_state(page, **changes):
-    run(page, "for (const [k, v] of Object.entries(argument)) figure.model.set(k, v)", changes)
-    settle(page)
 
 
 @pytest.fixture

@@ -4,30 +4,16 @@ import json
 
 import numpy as np
 import pytest
+from inside import run, set_state, state
 
 from drsn_lib.widgets import ExcitationLab
 
 PAGE = "laboratory/excitation-lab.html"
-HEAD = """const lab = document.querySelector('excitation-lab'), root = lab.shadowRoot;
-const $ = s => root.querySelector(s), $$ = s => [...root.querySelectorAll(s)];
-const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));"""
 CASES = (
     {"digit": 3, "snr": 0.0, "unit": 4, "draw": 1, "switched": ""},
     {"digit": 9, "snr": -10.0, "unit": 1, "draw": 7, "switched": "0.1"},
     {"digit": 0, "snr": 20.0, "unit": 3, "draw": 2, "switched": "1111111111111111"},
 )
-
-
-def run(page, script, argument=None):
-    return page.evaluate(f"async (argument) => {{ {HEAD} {script} }}", argument)
-
-
-def state(page):
-    return run(page, "return Object.fromEntries(argument.map(k => [k, lab.model.get(k)]))", ExcitationLab.state_names())
-
-
-def set_state(page, **changes):
-    run(page, "for (const [k, v] of Object.entries(argument)) lab.model.set(k, v); await frame()", changes)
 
 
 def assert_shows_pythons_numbers(page):
@@ -162,7 +148,7 @@ def test_a_step_is_quick_with_an_answer_open(open_page):
     page = open_page(PAGE)
     page.locator("[data-guess=no]").click()
     script = """const times = [];
-    for (let i = -10; i < 10; i += 2) { lab.model.set('snr', i); await frame(); times.push(lab.drawingTime); }
+    for (let i = -10; i < 10; i += 2) { figure.model.set('snr', i); await frame(); times.push(figure.drawingTime); }
     return times.sort((a, b) => a - b)"""
     times = run(page, script)
     assert times[2] < 16, json.dumps(times)

@@ -3,17 +3,13 @@
 import json
 
 import pytest
+from inside import run, state
 
 from drsn_lib import widgets
 
 FIGURES = widgets.figures()
 WIDTHS = {"desktop": 1280, "phone": 390}
 CHAPTER = 712  # as wide as a figure is in a chapter on a screen of 1280
-
-# Prefixed to every script: the figure, its shadow root, and a frame to wait for.
-HEAD = """const figure = document.querySelector('[data-state]'), root = figure.shadowRoot;
-const $$ = s => [...root.querySelectorAll(s)];
-const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));"""
 
 # Sets every slider to both of its ends, every choice to each of its options, and collects what a check finds.
 EVERY_SETTING = """
@@ -70,10 +66,6 @@ COLLIDES = """const collides = () => {
 BOTH = "const check = () => [...sticksOut(), ...collides()];"
 
 
-def run(page, script):
-    return page.evaluate(f"async () => {{ {HEAD} {script} }}")
-
-
 @pytest.fixture(params=FIGURES, ids=FIGURES)
 def tag(request):
     return request.param
@@ -83,14 +75,9 @@ def address(tag):
     return f"laboratory/{tag}.html"
 
 
-def state(page, tag):
-    names = json.dumps(FIGURES[tag].state_names())
-    return run(page, f"return Object.fromEntries({names}.map(k => [k, figure.model.get(k)]))")
-
-
 def test_it_starts_in_pythons_default_state(open_page, tag):
     page = open_page(address(tag))
-    assert state(page, tag) == FIGURES[tag]().state()
+    assert state(page) == FIGURES[tag]().state()
     # An element without a state takes the script's own defaults: they are the same.
     run(page, "const bare = document.createElement(figure.localName); document.body.append(bare); await frame();")
     names = json.dumps(FIGURES[tag].state_names())
@@ -155,7 +142,7 @@ def test_a_step_takes_less_than_a_frame(open_page, tag):
 def test_it_can_be_taken_away_and_put_back(open_page, tag):
     page = open_page(address(tag))
     run(page, "const parent = figure.parentNode; figure.remove(); await frame(); parent.append(figure); await frame();")
-    assert state(page, tag) == FIGURES[tag]().state()
+    assert state(page) == FIGURES[tag]().state()
     assert run(page, "return $$('svg, canvas').length") > 0
 
 

@@ -2,30 +2,17 @@
 
 import numpy as np
 import pytest
+from inside import run, set_state, state
 
 from drsn_lib.widgets import NoiseLab
 
 PAGE = "laboratory/noise-lab.html"
-HEAD = """const lab = document.querySelector('noise-lab'), root = lab.shadowRoot, $ = s => root.querySelector(s);
-const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));"""
 CASES = (
     {"fault": "outer race", "noise": "gaussian", "snr": 5.0, "draw": 1},
     {"fault": "inner race", "noise": "laplacian", "snr": 20.0, "draw": 77},
     {"fault": "ball", "noise": "pink", "snr": -7.0, "draw": 2**31 - 1},
     {"fault": "healthy", "noise": "uniform", "snr": -15.0, "draw": 3},
 )
-
-
-def run(page, script, argument=None):
-    return page.evaluate(f"async (argument) => {{ {HEAD} {script} }}", argument)
-
-
-def state(page):
-    return run(page, "return Object.fromEntries(argument.map(k => [k, lab.model.get(k)]))", NoiseLab.state_names())
-
-
-def set_state(page, **changes):
-    run(page, "for (const [k, v] of Object.entries(argument)) lab.model.set(k, v); await frame()", changes)
 
 
 def assert_shows_pythons_numbers(page):
@@ -167,7 +154,7 @@ def test_a_step_is_quick(open_page):
     times = run(
         page,
         """const times = [];
-        for (let i = -15; i < 10; i++) { lab.model.set('snr', i); await frame(); times.push(lab.drawingTime); }
+        for (let i = -15; i < 10; i++) { figure.model.set('snr', i); await frame(); times.push(figure.drawingTime); }
         return times.sort((a, b) => a - b)""",
     )
     assert times[0] < 16, times  # about 5 on an idle machine; a shared one is slow at times, a slow script always

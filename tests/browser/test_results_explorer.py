@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inside import run, set_state, state
 
 from drsn_lib.widgets import ResultsExplorer, results_explorer
 
 PAGE = "laboratory/results-explorer.html"
-HEAD = """const lab = document.querySelector('results-explorer'), root = lab.shadowRoot;
-const $ = s => root.querySelector(s), $$ = s => [...root.querySelectorAll(s)];
-const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));"""
 CASES = (
     {},
     {"study": "vibration-snr", "noise": "pink", "level": 99, "reference": "senet", "networks": ["drsn-cs", "drsn-cw"]},
@@ -19,19 +17,6 @@ CASES = (
     {"trained": "none", "level": 4, "networks": ["convnet", "drsn-cs"], "reference": "drsn-cw"},
     {"seed": 2, "reference": "learned-fraction", "networks": list(results_explorer.NAMES)},
 )
-
-
-def run(page, script, argument=None):
-    return page.evaluate(f"async (argument) => {{ {HEAD} {script} }}", argument)
-
-
-def state(page):
-    names = ResultsExplorer.state_names()
-    return run(page, "return Object.fromEntries(argument.map(k => [k, lab.model.get(k)]))", names)
-
-
-def set_state(page, changes):
-    run(page, "for (const [k, v] of Object.entries(argument)) lab.model.set(k, v); await frame()", changes)
 
 
 def rounded(value):
@@ -145,7 +130,7 @@ def test_every_control_works_from_the_keyboard(page):
 
 
 def test_the_last_network_cannot_be_taken_away(page):
-    set_state(page, {"networks": ["senet"]})
+    set_state(page, networks=["senet"])
     page.get_by_role("checkbox", name="SENet", exact=True).focus()
     page.keyboard.press("Space")
     run(page, "await frame()")
@@ -177,7 +162,7 @@ def test_the_prediction_is_answered_from_the_records(page):
 
 
 def test_a_download_holds_what_is_drawn(page):
-    set_state(page, {"networks": ["senet"], "trained": "none"})
+    set_state(page, networks=["senet"], trained="none")
     with page.expect_download() as found:
         page.get_by_role("button", name="Download as CSV").click()
     assert found.value.suggested_filename == "mnist-snr.csv"
@@ -194,8 +179,8 @@ def test_a_step_is_quick(page):
     times = run(
         page,
         """const out = [];
-        for (let i = 0; i < 16; i++) { lab.model.set('level', 5 * (i % 6) - 10);
-            await frame(); out.push(lab.drawingTime); }
+        for (let i = 0; i < 16; i++) { figure.model.set('level', 5 * (i % 6) - 10);
+            await frame(); out.push(figure.drawingTime); }
         return out.sort((a, b) => a - b)""",
     )
     assert times[4] < 16, times

@@ -2,31 +2,17 @@
 
 import numpy as np
 import pytest
+from inside import run, set_state, state
 
 from drsn_lib.widgets import ShrinkageUnit
 
 PAGE = "laboratory/shrinkage-unit.html"
-HEAD = """const lab = document.querySelector('shrinkage-unit'), root = lab.shadowRoot;
-const $ = s => root.querySelector(s), $$ = s => [...root.querySelectorAll(s)];
-const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));"""
 CASES = (
     {"variant": "drsn-cw", "digit": 3, "snr": 0.0, "unit": 1, "channel": 2, "draw": 1},
     {"variant": "drsn-cw", "digit": 8, "snr": -10.0, "unit": 4, "channel": 15, "draw": 9},
     {"variant": "drsn-cs", "digit": 1, "snr": 20.0, "unit": 2, "channel": 12, "draw": 3},
     {"variant": "drsn-cs", "digit": 6, "snr": 7.0, "unit": 3, "channel": 0, "draw": 4},
 )
-
-
-def run(page, script, argument=None):
-    return page.evaluate(f"async (argument) => {{ {HEAD} {script} }}", argument)
-
-
-def state(page):
-    return run(page, "return Object.fromEntries(argument.map(k => [k, lab.model.get(k)]))", ShrinkageUnit.state_names())
-
-
-def set_state(page, **changes):
-    run(page, "for (const [k, v] of Object.entries(argument)) lab.model.set(k, v); await frame()", changes)
 
 
 def assert_shows_pythons_numbers(page):

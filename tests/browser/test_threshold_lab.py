@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from inside import HEAD, run, set_state, state
 
 from drsn_lib.widgets import ThresholdLab, threshold_lab
 
@@ -12,12 +13,6 @@ ALONE = "laboratory/threshold-lab.html"  # quicker to open than the first page, 
 
 DRAWN = ("#function-chart", "#error-chart", "#signal-chart")
 SHOWN = ("#mse", "#snr", "#zeroed", "#threshold-value")
-# Prefixed to every script: the figure's shadow root and its model.
-LAB = "const lab = document.querySelector('threshold-lab'), root = lab.shadowRoot, $ = s => root.querySelector(s); "
-
-
-def run(page, script, argument=None):
-    return page.evaluate(f"(argument) => {{ {LAB} {script} }}", argument)
 
 
 def settle(page):
@@ -29,15 +24,6 @@ def look(page):
     drawn = run(page, "return argument.map(s => $(s).innerHTML)", list(DRAWN))
     shown = run(page, "return argument.map(s => $(s).textContent)", list(SHOWN))
     return drawn, shown
-
-
-def state(page):
-    return run(page, "return Object.fromEntries(argument.map(k => [k, lab.model.get(k)]))", ThresholdLab.state_names())
-
-
-def set_state(page, **changes):
-    run(page, "for (const [k, v] of Object.entries(argument)) lab.model.set(k, v)", changes)
-    settle(page)
 
 
 def expected_words(figure):
@@ -60,7 +46,7 @@ def test_the_page_starts_in_pythons_default_state(open_page):
     page = open_page()
     assert state(page) == ThresholdLab().state()
     assert_shows_pythons_numbers(page)
-    assert run(page, "return argument in lab.attributes", "data-state")
+    assert run(page, "return argument in figure.attributes", "data-state")
 
 
 def test_arrow_keys_move_everything_and_the_numbers_are_pythons(open_page):
@@ -267,7 +253,7 @@ def test_the_figure_follows_the_theme(open_page):
     seen = {}
     for theme in ("light", "dark", "light"):
         page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-        page.wait_for_function(f"theme => {{ {LAB} return $('.drsn').dataset.theme === theme }}", arg=theme)
+        page.wait_for_function(f"theme => {{ {HEAD} return $('.drsn').dataset.theme === theme }}", arg=theme)
         seen[theme] = colors()
         ink, paper = luminance(seen[theme][1]), luminance(seen[theme][2])
         assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) > 7
