@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Arc, Circle, FancyBboxPatch, Rectangle, Wedge
 from PIL import Image
 
-from drsn_lib._names import VARIANT_NAMES
+from drsn_lib import _names
 
 __all__ = [
     "COLORS",
@@ -83,6 +83,7 @@ __all__ = [
     "split_scores",
     "squeeze_statistics",
     "start_runs",
+    "step_ratios",
     "stream_panels",
     "threshold_functions",
     "threshold_scatter",
@@ -132,6 +133,8 @@ VARIANT_COLORS = {
     "aprelu-large": COLORS["vermillion"],
     "drsn-cw-aprelu": "#6a3d9a",
 }
+# How a chart names the networks.
+VARIANT_NAMES = dict(_names.VARIANT_NAMES)
 
 # What `use_style` sets.
 STYLE = {
@@ -2418,6 +2421,56 @@ def cost_ratios(panels):
         axis.set_xlabel("time, as a multiple of the ResNet's")
         axis.text(0.5, 1.02, name, transform=axis.transAxes, ha="center", va="bottom")
         axis.grid(axis="y", visible=False)
+    return figure
+
+
+def step_ratios(rows, wanted):
+    """Draws what a step costs as a multiple of the plain network's: a row of panels for each of several libraries.
+
+    Example:
+
+    >>> one = {"ratio": 1.1, "low": 1.05, "high": 1.2}
+    >>> figure = step_ratios({"JAX": {"training": {"digits": {"senet": one}}}}, {"drsn-cw": 1.1})
+    >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    ['digits']
+
+    Args:
+        rows: Dictionary from a library's name to a dictionary from the label of a panel to one from a network's
+            label to one from a variant to its `"ratio"`, and the ends `"low"` and `"high"` of its interval.
+        wanted: Dictionary from a variant to the ratio that is wanted of it; or from a library's name to such a
+            dictionary, which then holds for its row.
+
+    Returns:
+        A Matplotlib figure; a panel for each library and label, a color and mark for each variant, short lines of
+        its color at what is wanted of it.
+    """
+    modes = list(next(iter(rows.values())))
+    figure, axes = plt.subplots(
+        len(rows), len(modes), figsize=(8.6, 0.9 + 2.5 * len(rows)), sharex=True, sharey=True, squeeze=False
+    )
+    names = {}
+    for line, (library, panels) in zip(axes, rows.items(), strict=True):
+        limits = wanted.get(library, {} if any(name in wanted for name in rows) else wanted)
+        for axis, (mode, networks) in zip(line, panels.items(), strict=True):
+            axis.axhline(1, color=COLORS["black"], linewidth=1)
+            for place, variants in enumerate(networks.values()):
+                for number, (variant, one) in enumerate(variants.items()):
+                    at = place + 0.2 * (number - (len(variants) - 1) / 2)
+                    color, mark = VARIANT_COLORS[variant], _VARIANT_LOOKS[variant][1]
+                    names[variant] = color, mark
+                    axis.plot([at, at], [one["low"], one["high"]], color=color, linewidth=4, alpha=0.35)
+                    axis.plot(at, one["ratio"], mark, color=color, markersize=6)
+                    if variant in limits:
+                        axis.plot([at - 0.09, at + 0.09], [limits[variant]] * 2, color=color, linewidth=1.6)
+            axis.set_xticks(range(len(networks)), [name.replace(", ", ",\n") for name in networks], fontsize=9.5)
+            axis.set_xlim(-0.6, len(networks) - 0.4)
+            axis.grid(axis="x", visible=False)
+            axis.text(0.5, 1.03, f"{library}, {mode}", transform=axis.transAxes, ha="center", va="bottom")
+        line[0].set_ylabel("times the ResNet's")
+    for variant, (color, mark) in names.items():
+        axes[0, 0].plot([], [], mark, color=color, label=VARIANT_NAMES[variant])
+    axes[0, 0].plot([], [], "-", color=COLORS["gray"], linewidth=1.6, label="wanted at most")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False)
     return figure
 
 

@@ -222,6 +222,7 @@ def test_page_on_speed_says_what_was_measured():
     for backend in run.BACKENDS:
         for row in stored(backend)["results"]:
             if row["form"] == "layers" and row["mode"] == "training" and "to_resnet" in row:
+                assert backend != "jax" or not speed_tables().missed(row["to_resnet"]), row
                 ratios[backend, row["network"], row["variant"]] = row["to_resnet"]["ratio"]
 
     def mean(backend, variant):
@@ -238,22 +239,34 @@ def test_page_on_speed_says_what_was_measured():
         least = floor.floor(row, measured["ceilings"])
         assert least["bytes"] > 3 * least["flops"]
         share = row["products_seconds"] / row["seconds"]
-        assert share > 0.5 if row["recipe"] == "cifar10-aprelu" else share < 0.5
+        assert share > 0.6 if row["recipe"] == "cifar10-aprelu" else 0.3 < share < 0.5
     faster = [row["faster"]["ratio"] for row in stored("many_at_once")["steps"] if "faster" in row]
     assert max(faster) < 2
 
 
-def test_tables_of_the_page_on_speed():
+def speed_tables():
+    """The extension that makes the page's tables."""
     import sys
 
-    sys.path.insert(0, str(run.ROOT / "book" / "_ext"))
+    folder = str(run.ROOT / "book" / "_ext")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     import speed_tables
 
-    head, rows = speed_tables.steps(made_results(), "training")
-    assert len(head) == len(rows[0]) == len(rows[1]) == 8
-    assert rows[1] == ["", "DRSN-CW", "1200.0", "1.20 [1.20, 1.20] *", "1.10", "0.90 [0.90, 0.90]", "1.05", "2"]
+    return speed_tables
+
+
+def test_chart_of_the_page_on_speed(tmp_path):
+    path = speed_tables().draw(folder=tmp_path)
+    assert path.parent == tmp_path and path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 20_000
+
+
+def test_tables_of_the_page_on_speed():
+    head, rows = speed_tables().steps(made_results(), "training")
+    assert len(head) == len(rows[0]) == len(rows[1]) == 6
+    assert rows[1] == ["", "DRSN-CW", "1200.0", "1.20 [1.20, 1.20] *", "0.90 [0.90, 0.90]", "2"]
     row = {"flops": 1e9, "bytes": 4e9, "products_seconds": 0.5, "seconds": 6.0}
     row |= {"recipe": "vibration-snr", "variant": "resnet", "batch": 128}
-    head, rows = speed_tables.floor({"steps": [row], "ceilings": {"flops": 1e9, "bytes": 2e9}})
+    head, rows = speed_tables().floor({"steps": [row], "ceilings": {"flops": 1e9, "bytes": 2e9}})
     assert rows == [["vibration-snr", "ResNet", "128", "1.0", "4,000", "1000", "2000", "500", "6000", "3.0"]]
     assert len(head) == len(rows[0])

@@ -1,7 +1,8 @@
 """The tables of the page on speed, made from what `make bench` and its companions stored.
 
 The directive ``{speed-table}`` takes the name of a file of `benchmarks/results` without its ending, and for those of
-`make bench` a mode, training or inference. Beneath each table stand device, versions, date and commit.
+`make bench` a mode, training or inference. Beneath each table stand device, versions, date and commit. The chart of
+all ratios is drawn into `_build/generated` when a build begins.
 """
 
 import json
@@ -22,7 +23,7 @@ TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 NETWORKS = {
     "mnist": "digits",
     "cifar10": "photographs",
-    "cifar10-aprelu": "photographs, article on APReLU",
+    "cifar10-aprelu": "photographs, wider",
     "vibration": "gearbox",
 }
 
@@ -36,15 +37,14 @@ def names():
 
 def steps(results, mode):
     """Head and rows of the networks side by side."""
-    head = ["Network", "Variant", "ms", "to ResNet", "wanted", "to many layers", "wanted"]
+    head = ["Network", "Variant", "ms", "to ResNet", "to many layers"]
     rows, before = [], None
     found = [row for row in results["results"] if row["mode"] == mode and row["form"] == "layers"]
     memory = any(row["memory_mib"] for row in found)
     for row in found:
         cells = ["" if row["network"] == before else NETWORKS[row["network"]], names()[row["variant"]]]
         cells.append(f"{row['milliseconds']:.1f}")
-        for base in ("to_resnet", "to_port"):
-            cells += [ratio(row.get(base)), wanted(row.get(base))]
+        cells += [ratio(row.get(base)) for base in ("to_resnet", "to_port")]
         if memory:
             cells.append(f"{row['memory_mib']:.0f}" if row["memory_mib"] else "")
         rows.append(cells)
@@ -63,11 +63,6 @@ def ratio(one):
 def missed(one):
     """Whether a ratio, as printed, is larger than what is wanted."""
     return one["wanted"] is not None and round(one["ratio"], 2) > one["wanted"]
-
-
-def wanted(one):
-    """What is wanted of a ratio."""
-    return f"{one['wanted']:.2f}" if one and one["wanted"] else ""
 
 
 def together(results):
@@ -158,7 +153,38 @@ def row(cells):
     return nodes.row("", *[nodes.entry("", nodes.paragraph("", cell)) for cell in cells])
 
 
+def draw(app=None, folder=ROOT / "_build" / "generated"):
+    """Draw the ratios of all libraries; return the path of the picture."""
+    from benchmarks import compare
+    from drsn_lib import plotting
+
+    rows, wanted = {}, {}
+    for backend, title in TITLES.items():
+        results = json.loads((RESULTS / f"{backend}.json").read_text(encoding="utf-8"))["results"]
+        rows[title] = {mode: {} for mode in ("training", "inference")}
+        wanted[title] = {name: compare.target(backend, name, "resnet") for name in compare.TO_RESNET}
+        for row in results:
+            if row["form"] == "layers" and "to_resnet" in row:
+                variants = rows[title][row["mode"]].setdefault(NETWORKS[row["network"]], {})
+                variants[row["variant"]] = row["to_resnet"]
+    path = folder / "step_ratios.png"
+    folder.mkdir(parents=True, exist_ok=True)
+    with plt_context():
+        plotting.use_style()
+        plotting.step_ratios(rows, wanted).savefig(path, dpi=192)
+    return path
+
+
+def plt_context():
+    """Matplotlib's settings, put back afterwards."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    return matplotlib.rc_context()
+
+
 def setup(app):
-    """Register the directive."""
+    """Register the directive, and the drawing of the chart."""
     app.add_directive("speed-table", SpeedTable)
+    app.connect("builder-inited", draw)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
