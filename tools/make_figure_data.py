@@ -39,7 +39,10 @@ def build(name):
 
 def _histograms(*lists):
     """Whether all are long lists of heights between 0 and 1."""
-    return all(isinstance(x, list) and len(x) > 1000 and {type(v) for v in x} == {float} for x in lists)
+    return all(
+        isinstance(x, list) and len(x) > 1000 and {type(v) for v in x} == {float} and 0 <= min(x) <= max(x) <= 1
+        for x in lists
+    )
 
 
 def differences(fresh, stored, place=""):
