@@ -11,7 +11,8 @@ writes is still in a cache when the next one reads it, and above it where kernel
 cannot fill the chip's lanes. What convolutions and matrix products take alone, each timed by itself, tells these
 apart.
 
-Results go to benchmarks/results/floor-KIND.json, KIND being `cpu` or `gpu`, if only the defaults were asked for.
+Results go to benchmarks/results/floor-KIND.json, KIND being `cpu` or `gpu`, if only the defaults were asked for, or
+into `--out`.
 """
 
 import argparse
@@ -41,9 +42,9 @@ PROGRAMS = (("cifar10-aprelu", "aprelu"), ("vibration-snr", "drsn-cw"), ("vibrat
 FEWEST = 5
 
 
-def path(kind):
+def path(kind, folder=None):
     """The file of stored results of one kind of device."""
-    return ROOT / "benchmarks" / "results" / f"floor-{kind}.json"
+    return (folder or ROOT / "benchmarks" / "results") / f"floor-{kind}.json"
 
 
 def seconds_of(function, patience=3.0):
@@ -181,6 +182,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", default="1", help="how many trainings at once, such as 1,16")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--out", type=Path, help="another folder for the results, which are then stored in any case")
     parser.add_argument("--stored", action="store_true", help="only print what is stored")
     given = parser.parse_args()
     kind = facts.device()["kind"]
@@ -207,8 +209,8 @@ def main():
         "ceilings": ceiling,
         "steps": rows,
     }
-    if vars(given) == vars(parser.parse_args([])):
-        path(kind).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if given.out or vars(given) == vars(parser.parse_args([])):
+        path(kind, given.out).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print("\n".join(table(results)))
 
 

@@ -1,8 +1,9 @@
 """The tables of the page on speed, made from what `make bench` and its companions stored.
 
 The directive ``{speed-table}`` takes the name of a file of `benchmarks/results` without its ending, and for those of
-`make bench` a mode, training or inference. Beneath each table stand device, versions, date and commit. The chart of
-all ratios is drawn into `_build/generated` when a build begins.
+`make bench` a mode, training or inference. Beneath each table stand device, versions, date and commit. Where nothing
+is stored, what the option `missing` says stands in its place. The chart of all ratios is drawn into
+`_build/generated` when a build begins.
 """
 
 import json
@@ -117,12 +118,17 @@ class SpeedTable(SphinxDirective):
     """A table of stored times."""
 
     required_arguments = 1
-    option_spec: ClassVar = {"mode": lambda text: directives.choice(text, ("training", "inference"))}
+    option_spec: ClassVar = {
+        "mode": lambda text: directives.choice(text, ("training", "inference")),
+        "missing": directives.unchanged_required,
+    }
 
     def run(self):
         """Return the table and the sentence beneath it."""
         path = RESULTS / f"{self.arguments[0]}.json"
         self.env.note_dependency(str(path))
+        if "missing" in self.options and not path.exists():
+            return [nodes.paragraph("", self.options["missing"], classes=["speed-source"])]
         try:
             results = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
