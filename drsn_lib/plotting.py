@@ -130,6 +130,7 @@ VARIANT_COLORS = {
     "aprelu-mean": COLORS["orange"],
     "aprelu-positive": COLORS["green"],
     "aprelu-negative": "#8a5f00",
+    "aprelu-full": COLORS["orange"],
     "aprelu-large": COLORS["vermillion"],
     "drsn-cw-aprelu": "#6a3d9a",
 }
@@ -1158,6 +1159,7 @@ _VARIANT_LOOKS = {
     "aprelu-mean": ((0, (6, 1.5, 1, 1.5)), "v"),
     "aprelu-positive": ((0, (3, 1, 1, 1, 1, 1)), "P"),
     "aprelu-negative": ((0, (1, 3)), "x"),
+    "aprelu-full": ((0, (6, 1.5, 1, 1.5)), "v"),
     "aprelu-large": ((0, (4, 1, 4, 1, 1, 1)), "p"),
     "drsn-cw-aprelu": ((0, (4, 1, 4, 1, 1, 1)), "*"),
 }

@@ -564,6 +564,7 @@ _CIFAR10_APRELU = Recipe(
         "Its numbers are with batch statistics; ours are in inference mode, statistics recalibrated.",
         "Its generator is one affine layer here, which equals it in interpolation and fill.",
         "relu-large and aprelu-large have the units that stand commented out in the article's program.",
+        "aprelu-full has hidden layers as wide as the paper of 2021: the channels, not a sixteenth of them.",
     ),
     data=Data("cifar10", divide=255.0, center="scalar"),
     preset="cifar10-aprelu",
@@ -572,6 +573,7 @@ _CIFAR10_APRELU = Recipe(
         Variant("leaky_relu", "resnet", (("activation", ("LeakyReLU", (("negative_slope", 0.1),))),)),
         Variant("prelu", "resnet", (("activation", ("PReLU", (("shared_axes", (1, 2)),))),)),
         Variant("aprelu", "resnet", (("activation", ("APReLU", (("reduction", 16),))),)),
+        Variant("aprelu-full", "resnet", (("activation", ("APReLU", ())),)),
         Variant("relu-large", "resnet", (("activation", "relu"), _LARGER)),
         Variant("aprelu-large", "resnet", (("activation", ("APReLU", (("reduction", 16),))), _LARGER)),
     ),
@@ -603,7 +605,9 @@ _CIFAR10_APRELU = Recipe(
         ("short", dataclasses.replace(_CIFAR10_SHORT, epochs=6, train=8_000)),
         ("smoke", dataclasses.replace(_SMOKE, gamma_l2=1e-4, augment=(_RECORD_16,))),
     ),
-    plans=(Plan(20, "modern", 5, ("aprelu", "relu", "prelu", "leaky_relu", "aprelu-large", "relu-large")),),
+    plans=(
+        Plan(20, "modern", 5, ("aprelu", "relu", "prelu", "leaky_relu", "aprelu-full", "aprelu-large", "relu-large")),
+    ),
 )
 
 _SNRS = tuple(float(snr) for snr in range(-5, 6))
