@@ -44,7 +44,7 @@ def test_the_slopes_equal_pythons(page):
 
 def test_the_numbers_shown_are_pythons(page):
     for case in CASES:
-        set_state(page, ApreluLab(**case).state())
+        set_state(page, **ApreluLab(**case).state())
         assert_shows_pythons_numbers(page)
 
 

@@ -73,13 +73,13 @@ def test_numbers_equal_pythons(page):
 
 def test_the_table_shows_pythons_numbers(page):
     for case in CASES:
-        set_state(page, ResultsExplorer(**case).state())
+        set_state(page, **ResultsExplorer(**case).state())
         assert_shows_pythons_numbers(page)
 
 
 def test_what_is_drawn_is_what_the_records_say(page):
     figure = ResultsExplorer(networks=["convnet", "drsn-cw"], reference="convnet")
-    set_state(page, figure.state())
+    set_state(page, **figure.state())
     table = figure.load_data()["mnist-snr"]["trained"]["mixed"]["noises"]["gaussian"]
     values = {name: results_explorer.decoded(table["networks"][name]) for name in figure.networks}
     script = """return [$$('path.mean'), $$('path.run')].map(list => list.map(
