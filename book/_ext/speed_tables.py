@@ -80,13 +80,12 @@ def together(results):
 
 def floor(results):
     """Head and rows of steps beside what the chip could do at best."""
-    head = ["Recipe", "Variant", "Batch", "GFLOP", "MB", "ms of the operations", "of the bytes"]
-    head += ["of the products alone", "of the step", "step to floor"]
+    head = ["Recipe", "Variant", "GFLOP", "MB", "ms: operations", "bytes", "products alone", "step", "step to floor"]
     rows = []
     for row in results["steps"]:
         least = [1e3 * row[name] / results["ceilings"][name] for name in ("flops", "bytes")]
         step = 1e3 * row["seconds"]
-        cells = [row["recipe"], names()[row["variant"]], str(row["batch"])]
+        cells = [row["recipe"], names()[row["variant"]]]
         cells += [f"{row['flops'] / 1e9:.1f}", f"{row['bytes'] / 1e6:,.0f}", *(f"{one:.0f}" for one in least)]
         cells += [f"{1e3 * row['products_seconds']:.0f}", f"{step:.0f}", f"{step / max(least):.1f}"]
         rows.append(cells)
@@ -102,6 +101,8 @@ def where(results):
     said += f"{results['date'][:10]}, commit {results['commit']}."
     if "ceilings" in results:
         best = results["ceilings"]
+        batches = sorted({row["batch"] for row in results["steps"]}, reverse=True)
+        said += f" Batches of {' and '.join(map(str, batches))}."
         said += (
             f" At best the device did {best['flops'] / 1e9:,.0f} GFLOP and moved {best['bytes'] / 1e9:,.1f} GB "
             f"a second ({results['precision']})."
