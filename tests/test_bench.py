@@ -268,7 +268,7 @@ def test_tables_of_the_page_on_speed():
     assert len(head) == len(rows[0]) == len(rows[1]) == 6
     assert rows[1] == ["", "DRSN-CW", "1200.0", "1.20 [1.20, 1.20] *", "0.90 [0.90, 0.90]", "2"]
     row = {"flops": 1e9, "bytes": 4e9, "products_seconds": 0.5, "seconds": 6.0}
-    row |= {"recipe": "vibration-snr", "variant": "resnet", "batch": 128}
+    row |= {"recipe": "vibration-snr", "variant": "resnet", "batch": 128, "models": 4}
     head, rows = speed_tables().floor({"steps": [row], "ceilings": {"flops": 1e9, "bytes": 2e9}})
-    assert rows == [["vibration-snr", "ResNet", "1.0", "4,000", "1000", "2000", "500", "6000", "3.0"]]
+    assert rows == [["vibration-snr", "ResNet, 4 at once", "1.0", "4,000", "1,000", "2,000", "500", "6,000", "3.0"]]
     assert len(head) == len(rows[0])

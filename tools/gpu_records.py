@@ -158,7 +158,7 @@ def print_commands(options):
         folder = f" --parts .parts/{part}" if part else ""
         last = part in (None, parts[-1] if parts else None)
         # The last call also says how far a step is from the least that the device could take.
-        seconds, more = (400, " && python3 benchmarks/floor.py --models 1,16 --out $OUT") if last else (520, "")
+        seconds, more = (400, " && python3 benchmarks/floor.py --out $OUT") if last else (520, "")
         print(f"carry: .whl{f', .parts/{part}' if part else ''}")
         print(f"  {install} && python3 tools/gpu_records.py work --out $OUT{folder} --seconds {seconds}{more}\n")
 

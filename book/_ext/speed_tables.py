@@ -85,9 +85,12 @@ def floor(results):
     for row in results["steps"]:
         least = [1e3 * row[name] / results["ceilings"][name] for name in ("flops", "bytes")]
         step = 1e3 * row["seconds"]
-        cells = [row["recipe"], names()[row["variant"]]]
-        cells += [f"{row['flops'] / 1e9:.1f}", f"{row['bytes'] / 1e6:,.0f}", *(f"{one:.0f}" for one in least)]
-        cells += [f"{1e3 * row['products_seconds']:.0f}", f"{step:.0f}", f"{step / max(least):.1f}"]
+        at_once = f", {row['models']} at once" if row["models"] > 1 else ""
+        cells = [row["recipe"], names()[row["variant"]] + at_once]
+        cells += [f"{row['flops'] / 1e9:.1f}", f"{row['bytes'] / 1e6:,.0f}"]
+        for one in (*least, 1e3 * row["products_seconds"], step):
+            cells.append(f"{one:,.0f}" if one >= 10 else f"{one:.2g}")
+        cells.append(f"{step / max(least):.1f}")
         rows.append(cells)
     return head, rows
 
@@ -162,6 +165,8 @@ def row(cells):
 
 def draw(app=None, folder=ROOT / "_build" / "generated"):
     """Draw the ratios of all libraries; return the path of the picture."""
+    import matplotlib
+
     from benchmarks import compare
     from drsn_lib import plotting
 
@@ -176,18 +181,11 @@ def draw(app=None, folder=ROOT / "_build" / "generated"):
                 variants[row["variant"]] = row["to_resnet"]
     path = folder / "step_ratios.png"
     folder.mkdir(parents=True, exist_ok=True)
-    with plt_context():
+    matplotlib.use("Agg")
+    with matplotlib.rc_context():
         plotting.use_style()
         plotting.step_ratios(rows, wanted).savefig(path, dpi=192)
     return path
-
-
-def plt_context():
-    """Matplotlib's settings, put back afterwards."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    return matplotlib.rc_context()
 
 
 def setup(app):
