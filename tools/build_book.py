@@ -25,7 +25,7 @@ BUILD = ROOT / "_build"
 STATE = BUILD / "inputs.json"
 INDEX = BUILD / "html" / "index.html"
 PAGE_SUFFIXES = {".md", ".ipynb"}
-PASSED_OVER = {"__pycache__", ".ipynb_checkpoints", "_build"}
+PASSED_OVER = {"__pycache__", ".ipynb_checkpoints", ".ruff_cache", "_build"}
 
 
 def inputs(root=ROOT):
