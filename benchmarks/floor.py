@@ -18,7 +18,6 @@ into `--out`.
 import argparse
 import collections
 import dataclasses
-import datetime
 import json
 import os
 import sys
@@ -201,11 +200,7 @@ def main():
     results = {
         "schema": 1,
         "precision": given.precision,
-        "device": facts.device(),
-        "versions": facts.versions(),
-        "machine": {**run.machine(), "load_before": round(load, 2)},
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "commit": run.commit(),
+        **run.circumstances(load),
         "ceilings": ceiling,
         "steps": rows,
     }

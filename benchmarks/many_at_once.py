@@ -12,7 +12,6 @@ Results go to benchmarks/results/many_at_once.json, if nothing but the defaults 
 
 import argparse
 import dataclasses
-import datetime
 import json
 import os
 import sys
@@ -161,11 +160,7 @@ def main():
             "batch": given.batch,
             "precision": given.precision,
         },
-        "device": facts.device(),
-        "versions": facts.versions(),
-        "machine": {**run.machine(), "load_before": round(load, 2)},
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "commit": run.commit(),
+        **run.circumstances(load),
         "steps": rows,
         "runs": whole_runs(4) if default else None,
         "seconds": round(time.monotonic() - begun, 1),

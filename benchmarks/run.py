@@ -57,6 +57,19 @@ def machine():
     return {"processor": processor or platform.machine(), "cores": cores, "system": platform.system()}
 
 
+def circumstances(load):
+    """What a measurement on this Python's backend was made with, and when; `load` is the machine's before it."""
+    from drsn_lib.training import facts
+
+    return {
+        "device": facts.device(),
+        "versions": facts.versions(),
+        "machine": {**machine(), "load_before": round(load, 2)},
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "commit": commit(),
+    }
+
+
 def commit():
     """The commit that was timed, or None outside a clone; `+` says that files were changed since."""
     command = ["git", "-C", str(ROOT)]

@@ -17,10 +17,12 @@ from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+for _folder in (ROOT / "tools", ROOT):
+    if str(_folder) not in sys.path:
+        sys.path.insert(0, str(_folder))
 
-TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+from backends_check import NAMES as TITLES  # noqa: E402
+
 NETWORKS = {
     "mnist": "digits",
     "cifar10": "photographs",
