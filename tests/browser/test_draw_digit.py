@@ -128,6 +128,7 @@ def test_the_keyboard_draws_a_digit_that_is_read(page):
     board.focus()
     for _ in range(2):
         page.keyboard.press("ArrowUp")
+    settle(page)
     assert state(page)["drawing"] == "" and "pen up" in page.locator("#pen").inner_text()
     page.keyboard.press("Space")
     for _ in range(22):
