@@ -19,6 +19,7 @@ VARIANT_NAMES = {
     "aprelu-positive": "APReLU, positive",
     "aprelu-negative": "APReLU, negative",
     "aprelu": "APReLU",
+    "aprelu-low": "APReLU, low start",
     "aprelu-full": "APReLU, paper's width",
     "aprelu-large": "APReLU, enlarged",
     "drsn-cw-aprelu": "DRSN-CW, APReLU",

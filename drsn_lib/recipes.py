@@ -565,6 +565,7 @@ _CIFAR10_APRELU = Recipe(
         "Its generator is one affine layer here, which equals it in interpolation and fill.",
         "relu-large and aprelu-large have the units that stand commented out in the article's program.",
         "aprelu-full has hidden layers as wide as the paper of 2021: the channels, not a sixteenth of them.",
+        "aprelu-low starts with slopes near 0, and so nearly as the ReLU network; the others start near 0.5.",
     ),
     data=Data("cifar10", divide=255.0, center="scalar"),
     preset="cifar10-aprelu",
@@ -574,6 +575,7 @@ _CIFAR10_APRELU = Recipe(
         Variant("prelu", "resnet", (("activation", ("PReLU", (("shared_axes", (1, 2)),))),)),
         Variant("aprelu", "resnet", (("activation", ("APReLU", (("reduction", 16),))),)),
         Variant("aprelu-full", "resnet", (("activation", ("APReLU", ())),)),
+        Variant("aprelu-low", "resnet", (("activation", ("APReLU", (("reduction", 16), ("initial_scale", 0.02)))),)),
         Variant("relu-large", "resnet", (("activation", "relu"), _LARGER)),
         Variant("aprelu-large", "resnet", (("activation", ("APReLU", (("reduction", 16),))), _LARGER)),
     ),
@@ -606,7 +608,12 @@ _CIFAR10_APRELU = Recipe(
         ("smoke", dataclasses.replace(_SMOKE, gamma_l2=1e-4, augment=(_RECORD_16,))),
     ),
     plans=(
-        Plan(20, "modern", 5, ("aprelu", "relu", "prelu", "leaky_relu", "aprelu-full", "aprelu-large", "relu-large")),
+        Plan(
+            20,
+            "modern",
+            5,
+            ("aprelu", "relu", "prelu", "leaky_relu", "aprelu-low", "aprelu-full", "aprelu-large", "relu-large"),
+        ),
     ),
 )
 
