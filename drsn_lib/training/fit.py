@@ -252,15 +252,11 @@ def run(
                     order = batch_order(seed, epoch, len(x), budget.batch_size).ravel()
                     begun = time.perf_counter()
                     told = trainer.fit(
-                        x[order],
-                        y[order],
-                        batch_size=budget.batch_size,
+                        **_batches(x[order], y[order], budget.batch_size, made.validation, devices),
                         initial_epoch=epoch,
                         epochs=epoch + 1,
                         shuffle=False,
                         verbose=0,
-                        validation_data=made.validation,
-                        validation_batch_size=500,
                         callbacks=[watch],
                     ).history
                     if not np.isfinite(told["loss"][0]):
@@ -514,6 +510,40 @@ class _Checkpoint:
         """Removes the file: the record says it all now."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def _batches(x, y, size, validation, devices):
+    """The data for `fit`, in the order given, as its keyword arguments.
+
+    Of arrays Keras makes a TensorFlow pipeline that tunes itself, on a thread that looks again after 10, 20, 40
+    milliseconds and so on; when the data end, its owner waits until it wakes, which can double the time of an
+    epoch. Here there is nothing to tune. Strategies of several devices set options of their own.
+    """
+    if keras.backend.backend() != "tensorflow" or devices > 1:
+        return {
+            "x": x,
+            "y": y,
+            "batch_size": size,
+            "validation_data": validation,
+            "validation_batch_size": 500,
+        }
+    return {
+        "x": _pipeline(x, y, size),
+        "validation_data": None if validation is None else _pipeline(*validation, 500),
+    }
+
+
+def _pipeline(x, y, size):
+    import tensorflow as tf
+
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    batches = tf.data.Dataset.range(-(-len(x) // size))
+    # One batch ahead, so that the slicing is not waited for.
+    return batches.map(lambda k: (x[k * size : (k + 1) * size], y[k * size : (k + 1) * size])).prefetch(1).with_options(
+        options
+    )
 
 
 class _Watch(keras.callbacks.Callback):
