@@ -687,6 +687,7 @@ _VIBRATION_APRELU = dataclasses.replace(
         "The paper has windows of 4096 points, 6 to 12 units and 5, 3 and 1 dB; here it is the network of 2020.",
         "The variants drsn-cw and drsn-cw-aprelu are this book's: whether the two ideas add up.",
         "So is relu-wide: ReLU with about as many parameters as APReLU brings.",
+        "And aprelu-low, which starts with slopes near 0 instead of near 0.5.",
     ),
     variants=(
         _with_activation("relu", "relu"),
@@ -698,6 +699,7 @@ _VIBRATION_APRELU = dataclasses.replace(
             _with_activation(f"aprelu-{one}", "APReLU", (("statistic", one),))
             for one in ("mean", "positive", "negative")
         ),
+        _with_activation("aprelu-low", "APReLU", (("initial_scale", 0.02),)),
         _with_activation("drsn-cw", "relu", network="drsn-cw"),
         _with_activation("drsn-cw-aprelu", "APReLU", network="drsn-cw"),
     ),
@@ -717,6 +719,7 @@ _VIBRATION_APRELU = dataclasses.replace(
                 "aprelu-mean",
                 "aprelu-positive",
                 "aprelu-negative",
+                "aprelu-low",
                 "drsn-cw",
                 "drsn-cw-aprelu",
             ),
