@@ -111,31 +111,68 @@ def _parser():
 
 
 def _add_diagnose(commands):
+    import inspect
+
+    from drsn_lib.diagnose import _running
+
+    usual = {name: one.default for name, one in inspect.signature(_running.run).parameters.items()}
+    seeds, network = ",".join(map(str, usual["seeds"])), usual["variant"]
     words = "train on a folder of your own signals, and report how far the result can be believed"
     command = commands.add_parser("diagnose", help=words, description=words[0].upper() + words[1:] + ".")
     command.add_argument(
         "folder",
         nargs="?",
         metavar="FOLDER",
-        help="signals (CSV, TXT, WAV, MAT, NPY, NPZ), a sub-folder a class, or labels.csv with file,label[,recording]",
+        help="signals (CSV, TXT, WAV, MAT, NPY, NPZ), one sub-folder for each class, or a labels.csv with the columns "
+        "file,label[,recording]",
     )
     command.add_argument("--out", metavar="REPORT", help="folder of the report; FOLDER-report if not given")
-    command.add_argument("--sampling-rate", type=float, metavar="HZ", help="where the files do not say it")
-    command.add_argument("--window", type=int, default=2048, metavar="POINTS", help="points of a window")
-    command.add_argument("--overlap", type=float, default=0.0, metavar="SHARE", help="share that the next one repeats")
-    command.add_argument("--variant", dest="network", default="drsn-cw", metavar="NAME", help="the network")
     command.add_argument(
-        "--control", metavar="NAME", help="the network that it is compared with; senet for drsn-cw if not given"
+        "--sampling-rate", type=float, metavar="HZ", help="sampling rate of files that do not state it"
     )
-    command.add_argument("--seeds", default="0-2", help="such as 3, 0-4 or 0,2,7-9")
-    command.add_argument("--epochs", type=int, metavar="N", help="if not given, what makes some hundreds of steps")
+    command.add_argument(
+        "--window",
+        type=int,
+        default=usual["window"],
+        metavar="POINTS",
+        help="length of a window in points; it should hold some turns of the shaft (default %(default)s)",
+    )
+    command.add_argument(
+        "--overlap",
+        type=float,
+        default=usual["overlap"],
+        metavar="SHARE",
+        help="share of a window that the next one repeats, from 0 to below 1 (default %(default)g)",
+    )
+    command.add_argument(
+        "--variant", dest="network", default=network, metavar="NAME", help="the network to train (default %(default)s)"
+    )
+    command.add_argument(
+        "--control",
+        metavar="NAME",
+        help=f"the network that it is compared with (default for {network}: {_running.CONTROLS[network]})",
+    )
+    command.add_argument(
+        "--seeds",
+        default=seeds,
+        help="random seeds, such as 3, 0-4 or 0,2,7-9 (default %(default)s; a verdict takes five)",
+    )
+    command.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help=f"epochs of training (default: as many as make about {_running.STEPS} steps)",
+    )
     command.add_argument(
         "--group-by",
         choices=("file", "recording"),
-        default="file",
-        help="what stays together in a split: a file, or a recording, as labels.csv or a folder in the class's says",
+        default=usual["group_by"],
+        help="what is never divided between training and test: a file, or a recording as named in labels.csv or by a "
+        "sub-folder of the class (default %(default)s)",
     )
-    command.add_argument("--channel", metavar="NAME", help="column, variable or channel, where a file has several")
+    command.add_argument(
+        "--channel", metavar="NAME", help="which column, variable or channel to read, where a file has several"
+    )
     command.add_argument("--backend", choices=BACKENDS, help="Keras' backend; $KERAS_BACKEND if not given")
     command.add_argument("--force", action="store_true", help="replace a report that is there")
     command.add_argument("--quiet", action="store_true", help="no progress bar, no summary")

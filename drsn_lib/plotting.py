@@ -130,7 +130,7 @@ VARIANT_COLORS = {
     "aprelu-mean": COLORS["orange"],
     "aprelu-positive": COLORS["green"],
     "aprelu-negative": "#8a5f00",
-    "aprelu-low": COLORS["green"],
+    "aprelu-low": "#6b7a00",
     "aprelu-full": COLORS["orange"],
     "aprelu-large": COLORS["vermillion"],
     "drsn-cw-aprelu": "#6a3d9a",
@@ -269,7 +269,7 @@ def _rule(name):
     return {"color": RULE_COLORS.get(name, COLORS["black"]), "linestyle": _RULE_DASHES.get(name, "-")}
 
 
-def signal_panels(signals, position=None, label="sample", reference=None):
+def signal_panels(signals, position=None, label="sample", reference=None, ylabel=None):
     """Draws signals one below the other on common axes.
 
     Example:
@@ -277,13 +277,15 @@ def signal_panels(signals, position=None, label="sample", reference=None):
     >>> t = np.linspace(0, 1, 256)
     >>> clean = np.sin(2 * np.pi * 5 * t)
     >>> noisy = clean + np.random.default_rng(0).normal(0, 0.5, 256)
-    >>> figure = signal_panels({"noisy": noisy, "clean": clean}, position=t, label="time, s", reference=clean)
+    >>> signals = {"noisy": noisy, "clean": clean}
+    >>> figure = signal_panels(signals, t, "time (s)", reference=clean, ylabel="acceleration (g)")
 
     Args:
         signals: Dictionary from label to array of one length.
         position: Array of the same length for the horizontal axis; sample numbers if None.
         label: String, the label of the horizontal axis.
         reference: Array drawn in gray behind every signal, or None.
+        ylabel: String, one label for the vertical axes of all signals, or None.
 
     Returns:
         A Matplotlib figure.
@@ -299,6 +301,8 @@ def signal_panels(signals, position=None, label="sample", reference=None):
         axis.text(0.995, 1.0, name, transform=axis.transAxes, ha="right", va="bottom", fontsize=10)
         axis.margins(x=0.01)
     axes[-1, 0].set_xlabel(label)
+    if ylabel is not None:
+        figure.supylabel(ylabel, fontsize=11)
     return figure
 
 
@@ -943,7 +947,7 @@ def noise_response(labels, quantities, spreads):
         axis.plot(at, values, color=COLORS["gray"], linewidth=0.8, alpha=0.8)
         axis.plot(at, mean, color=COLORS["vermillion"], marker="o", markersize=4, label="mean of channels")
         axis.set_xticks(at, labels)
-        axis.set_xlabel("SNR, dB")
+        axis.set_xlabel("SNR (dB)")
         axis.set_ylim(0, None)
         axis.text(0.5, 1.02, name, transform=axis.transAxes, ha="center", va="bottom", fontsize=12)
     handles = [plt.Line2D([], [], color=COLORS["gray"], linewidth=0.8, label="one channel")]
@@ -1301,8 +1305,8 @@ def variant_scores(table, value="test_accuracy", pairs=None, label=None, source=
         source: Whether a line at the foot says where the records are from.
 
     Returns:
-        A Matplotlib figure. Bars are means; lines in the second panel are bootstrap intervals of 95 % (see
-        `drsn_lib.records.paired`).
+        A Matplotlib figure. Bars are means; lines in the second panel are bootstrap intervals of 95 %, from five
+        seeds on (see `drsn_lib.records.paired`).
 
     Raises:
         ValueError: As for `drsn_lib.records.paired`.
@@ -1329,7 +1333,8 @@ def variant_scores(table, value="test_accuracy", pairs=None, label=None, source=
     for row, (name, control) in enumerate(pairs):
         found = records.paired(table, name, control, value)
         color = VARIANT_COLORS.get(name, COLORS["black"])
-        right.plot([100 * found.low, 100 * found.high], [row, row], color=color, linewidth=2, marker="|", zorder=1)
+        if found.enough:
+            right.plot([100 * found.low, 100 * found.high], [row, row], color=color, linewidth=2, marker="|", zorder=1)
         _score_row(right, row, 100 * found.differences.to_numpy(), color)
     words = [f"{VARIANT_NAMES.get(a, a)} \u2212 {VARIANT_NAMES.get(b, b)}" for a, b in pairs]
     right.set_yticks(range(len(pairs)), words)
@@ -1351,7 +1356,7 @@ def snr_curves(table, value="test_accuracy", x="snr_db", panels="noise", label=N
     >>> runs = pd.DataFrame({"variant": "resnet", "seed": seeds, "snr_db": levels, "test_accuracy": scores})
     >>> figure = snr_curves(runs, panels=None, source=False)
     >>> figure.axes[0].get_xlabel()
-    'SNR, dB'
+    'SNR (dB)'
 
     Args:
         table: A table of records of one recipe, budget and kind of device; see `drsn_lib.records.load`. Runs
@@ -1391,7 +1396,7 @@ def snr_curves(table, value="test_accuracy", x="snr_db", panels="noise", label=N
             axis.plot(
                 at, mean, color=color, linestyle=dashes, marker=mark, markersize=4, label=VARIANT_NAMES.get(name, name)
             )
-        axis.set_xlabel("SNR, dB" if x == "snr_db" else x.replace("_", " "))
+        axis.set_xlabel("SNR (dB)" if x == "snr_db" else x.replace("_", " "))
         axis.locator_params(axis="x", nbins=6, steps=[1, 2, 5, 10])
         axis.xaxis.set_major_formatter(lambda number, _: f"{number:g}".replace("-", "\u2212"))
         if kind is not None:
@@ -1413,9 +1418,10 @@ def _name(column, value):
 
 
 def _score_row(axis, row, values, color):
-    """Dots of one row, spread a little so that equal ones are seen, and a bar at their mean."""
+    """Dots of one row, spread a little so that equal ones are seen, and behind several a bar at their mean."""
     spread = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else [0]
-    axis.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=color, linewidth=2.6, zorder=2)
+    if len(values) > 1:
+        axis.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color=color, linewidth=2.6, zorder=2)
     axis.plot(values, row + np.asarray(spread), "o", color=color, markersize=5, alpha=0.65, markeredgewidth=0, zorder=3)
 
 
@@ -1691,7 +1697,7 @@ def noise_sweep(panels, levels, chance=None, trained_at=None, label="test accura
             axis.axhline(chance, color=COLORS["gray"], linestyle="--", linewidth=1.2)
             axis.annotate("guessing", (at[-1], chance), (0, 3), textcoords="offset points", fontsize=9, ha="right")
         axis.set_xticks(at, names)
-        axis.set_xlabel(f"SNR of the test {what}, dB")
+        axis.set_xlabel(f"SNR of the test {what} (dB)")
         axis.set_ylim(0, 1)
         axis.text(0.5, 1.02, panel, transform=axis.transAxes, ha="center", va="bottom")
     axes[0, 0].set_ylabel(label)
@@ -2059,7 +2065,7 @@ def level_panels(rows, levels, label, zero=False, height=2.3):
     few = sorted({0, (len(at) - 1) // 2, len(at) - 1}) if columns > 2 else at
     for axis in axes[-1]:
         axis.set_xticks([at[k] for k in few], [names[k] for k in few])
-    figure.supxlabel("SNR of the images, dB", fontsize=11)
+    figure.supxlabel("SNR of the images (dB)", fontsize=11)
     figure.supylabel(label, fontsize=11)
     handles, words = axes[0, 0].get_legend_handles_labels()
     wide = max(map(len, words)) > 24
@@ -2189,7 +2195,7 @@ def unit_path(columns, rows=("$u$", "after shrinkage")):
 
 
 def level_differences(table, pairs, panels=None, value="test_accuracy", source=True):
-    """Draws how far networks are ahead of others at each noise level: paired differences, their mean and interval.
+    """Draws how far networks are ahead of others at each noise level: paired differences and their mean.
 
     Example:
 
@@ -2212,8 +2218,8 @@ def level_differences(table, pairs, panels=None, value="test_accuracy", source=T
         source: Whether a line at the foot says where the records are from.
 
     Returns:
-        A Matplotlib figure. Dots are random seeds, marks their means, lines bootstrap intervals of 95 % (see
-        `drsn_lib.records.paired`); one seed has none.
+        A Matplotlib figure. Dots are random seeds, marks their means, lines bootstrap intervals of 95 %, from five
+        seeds on (see `drsn_lib.records.paired`).
 
     Raises:
         ValueError: If there are more than four pairs in a panel, or as for `drsn_lib.records.paired`.
@@ -2250,7 +2256,8 @@ def level_differences(table, pairs, panels=None, value="test_accuracy", source=T
                     continue
                 found = records.paired(there, a, b, value)
                 seeds = 100 * found.differences.to_numpy(float)
-                axis.plot([spot] * 2, [100 * found.low, 100 * found.high], color=color, linewidth=1.8)
+                if found.enough:
+                    axis.plot([spot] * 2, [100 * found.low, 100 * found.high], color=color, linewidth=1.8)
                 beside = [spot + 0.16 / (len(here) + 1)] * found.n  # where the line does not hide them
                 axis.plot(beside, seeds, "o", color=color, markersize=3.2, alpha=0.5, markeredgewidth=0)
                 axis.plot(spot, 100 * found.mean, mark, color=color, markersize=5, linestyle="none", label=label)
@@ -2262,7 +2269,7 @@ def level_differences(table, pairs, panels=None, value="test_accuracy", source=T
             axis.text(0.5, 1.02, said, transform=axis.transAxes, ha="center", va="bottom", fontsize=10)
     for place in range(columns):  # a column's lowest panel carries the levels
         lowest = axes[(len(kinds) - 1 - place) // columns, place]
-        lowest.set_xlabel("SNR, dB")
+        lowest.set_xlabel("SNR (dB)")
         lowest.tick_params(labelbottom=True)
     if lines > 1:
         figure.supylabel("difference, percentage points", fontsize=11)
@@ -2356,7 +2363,7 @@ def level_curves(table, value="test_accuracy", trained_at=None, chance=None, lab
         axis.axhline(chance, color=COLORS["gray"], linestyle="--", linewidth=1.2)
         axis.annotate("guessing", (at[-1], chance), (0, 3), textcoords="offset points", fontsize=9, ha="right")
     axis.set_xticks(at, names)
-    axis.set(xlabel="SNR of the test samples, dB", ylabel=label or value.replace("_", " "))
+    axis.set(xlabel="SNR of the test samples (dB)", ylabel=label or value.replace("_", " "))
     _legend(figure, axis)
     return _with_source(figure, table, source)
 
@@ -2516,7 +2523,7 @@ def two_by_two(groups, labels, ylabel="test accuracy"):
 
 
 def difference_forest(groups, unit="percentage points of test accuracy"):
-    """Draws paired differences of many experiments below each other, each with its interval.
+    """Draws paired differences of many experiments below each other, each with its mean.
 
     Example:
 
@@ -2533,8 +2540,8 @@ def difference_forest(groups, unit="percentage points of test accuracy"):
         unit: String, what the axis says; differences are drawn times 100.
 
     Returns:
-        A Matplotlib figure: dots are random seeds, bars their means, lines intervals. What no verdict can be given
-        on (see `drsn_lib.records.Paired.verdict`) is gray.
+        A Matplotlib figure: dots are random seeds, bars their means, lines intervals, from five seeds on. What no
+        verdict can be given on (see `drsn_lib.records.Paired.verdict`) is gray.
     """
     count = sum(len(rows) + 1 for rows in groups.values())
     figure, axis = plt.subplots(figsize=(7.6, 0.9 + 0.3 * count))
@@ -2547,7 +2554,8 @@ def difference_forest(groups, unit="percentage points of test accuracy"):
             decided = found.verdict.endswith("ahead")
             color = COLORS["vermillion"] if decided else COLORS["gray"]
             seeds = 100 * found.differences.to_numpy()
-            axis.plot([100 * found.low, 100 * found.high], [place] * 2, color=color, linewidth=2)
+            if found.enough:
+                axis.plot([100 * found.low, 100 * found.high], [place] * 2, color=color, linewidth=2)
             axis.plot(seeds, [place] * len(seeds), "o", color=color, markersize=4, alpha=0.5, markeredgewidth=0)
             axis.plot([100 * found.mean] * 2, [place - 0.3, place + 0.3], color=color, linewidth=3)
             ticks.append((place, label))
@@ -2664,7 +2672,7 @@ def aprelu_diagram():
     return figure
 
 
-def published_beside(published, table, rows=None, value="test_accuracy", source=True):
+def published_beside(published, table, rows=None, value="test_accuracy", source=True, labels=None):
     """Draws scores that an article reports beside those of records, a row a network, each on its own scale.
 
     Example:
@@ -2683,6 +2691,7 @@ def published_beside(published, table, rows=None, value="test_accuracy", source=
         rows: Sequence of variants; None for all that the article has.
         value: String, the column of the scores.
         source: Whether a line at the foot says where the records are from.
+        labels: Dictionary from a variant to what its row is called, where that is not its usual name; or None.
 
     Returns:
         A Matplotlib figure; at the left the article's numbers, at the right a dot for each random seed and a bar
@@ -2712,7 +2721,8 @@ def published_beside(published, table, rows=None, value="test_accuracy", source=
             right.text(0.5, row, "no record yet", fontsize=9, color=COLORS["gray"], **place)
     if not len(there):
         right.set_xticks([])
-    left.set_yticks(range(len(rows)), [VARIANT_NAMES.get(name, name) for name in rows])
+    called = VARIANT_NAMES | (labels or {})
+    left.set_yticks(range(len(rows)), [called.get(name, name) for name in rows])
     left.set_ylim(len(rows) - 0.45, -0.55)
     for axis, label in ((left, "article"), (right, "records")):
         axis.set_xlabel(f"{label}: {value.replace('_', ' ')}, %")
@@ -2966,7 +2976,7 @@ def receptive_fields(reach, periods, influence, position):
     >>> reach, influence = np.array([0.2, 0.5, 1.2]), {"resnet": np.eye(9)[4], "drsn-cw": np.ones(9)}
     >>> figure = receptive_fields(reach, {"outer race": 1.1}, influence, np.arange(9) / 10)
     >>> [axis.get_xlabel() for axis in figure.axes]
-    ['convolution', 'time, ms']
+    ['convolution', 'time (ms)']
 
     Args:
         reach: Array of the receptive field behind each convolution, in milliseconds.
@@ -2984,14 +2994,14 @@ def receptive_fields(reach, periods, influence, position):
     for name, period in periods.items():
         left.axhline(period, color=COLORS["black"], linewidth=1, linestyle=(0, (4, 3)))
         left.annotate(name, (1, period), (0, 2), textcoords="offset points", fontsize=9)
-    left.set(yscale="log", xlabel="convolution", ylabel="receptive field, ms")
+    left.set(yscale="log", xlabel="convolution", ylabel="receptive field (ms)")
     left.yaxis.set_major_formatter(lambda number, _: f"{number:g}")
     for name, values in influence.items():
         values = np.where(np.asarray(values) > 0, values, np.nan)
         color = VARIANT_COLORS.get(name, COLORS["black"])
         right.plot(position, values, ".", markersize=2.5, color=color, zorder=3 if name == "resnet" else 2)
         right.plot([], [], "s", color=color, label=VARIANT_NAMES.get(name, name))
-    right.set(yscale="log", xlabel="time, ms", ylabel="influence on one value")
+    right.set(yscale="log", xlabel="time (ms)", ylabel="influence on one value")
     figure.legend(*right.get_legend_handles_labels(), loc="outside upper right", ncols=len(influence))
     return figure
 
@@ -3563,7 +3573,7 @@ def stream_panels(time, signal, centers, probabilities, onset=None, alarm=None):
         if moment is not None:
             for axis in (above, below):
                 axis.axvline(moment, color=COLORS["black"], linewidth=1.3, linestyle=dash, label=name, zorder=4)
-    below.set(xlabel="time, s", ylabel="probability", ylim=(-0.03, 1.03), xlim=(time[0], time[-1]))
+    below.set(xlabel="time (s)", ylabel="probability", ylim=(-0.03, 1.03), xlim=(time[0], time[-1]))
     handles, names = below.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=3 if len(names) > 5 else len(names))
     return figure
@@ -3639,7 +3649,8 @@ def leads_beside_published(reported, table, pairs, value="test_accuracy", source
 
     Returns:
         A Matplotlib figure. Lines are, for the article, what the error of reading allows, and for the records
-        bootstrap intervals of 95 % over random seeds (see `drsn_lib.records.paired`); one seed has none.
+        bootstrap intervals of 95 % over random seeds (see `drsn_lib.records.paired`). Below five seeds dots stand in
+        their place, one a seed.
 
     Raises:
         ValueError: As for `drsn_lib.records.paired`.
@@ -3660,7 +3671,12 @@ def leads_beside_published(reported, table, pairs, value="test_accuracy", source
             left.plot(at, gap, **look)
         for level in levels if {a, b} <= there else []:
             found = records.paired(table[table["snr_db"] == level], a, b, value)
-            right.vlines(level + aside, 100 * found.low, 100 * found.high, color=color, linewidth=1.8)
+            if found.enough:
+                right.vlines(level + aside, 100 * found.low, 100 * found.high, color=color, linewidth=1.8)
+            else:
+                seeds = 100 * found.differences.to_numpy(float)
+                dots = {"color": color, "markersize": 3.2, "alpha": 0.5, "markeredgewidth": 0}
+                right.plot([level + aside + 0.07] * found.n, seeds, "o", **dots)
             right.plot(level + aside, 100 * found.mean, **look)
     for axis in (left, right):
         axis.axhline(0, color=COLORS["black"], linewidth=1)
@@ -3679,5 +3695,5 @@ def _beside(left, right, reported):
     titles = (f"{authors} {rest[rest.rindex('(') :]}", "this book's records")
     for axis, title in zip((left, right), titles, strict=True):
         axis.text(0.5, 1.02, title, transform=axis.transAxes, ha="center", va="bottom")
-        axis.set_xlabel("SNR, dB")
+        axis.set_xlabel("SNR (dB)")
         axis.xaxis.set_major_formatter(lambda number, _: f"{number:g}".replace("-", "\N{MINUS SIGN}"))

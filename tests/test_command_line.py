@@ -103,6 +103,24 @@ def test_mistakes_are_said_in_one_line(arguments, words, capsys, tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_help_of_diagnose_tells_the_defaults(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
+    with pytest.raises(SystemExit) as stop:
+        main(["diagnose", "--help"])
+    said = {f"--{part.split()[0]}": part for part in capsys.readouterr().out.split("\n  --")}
+    for option, words in (
+        ("--window", "(default 2048)"),
+        ("--overlap", "(default 0)"),
+        ("--variant", "(default drsn-cw)"),
+        ("--control", "(default for drsn-cw: senet)"),
+        ("--seeds", "(default 0,1,2; a verdict takes five)"),
+        ("--epochs", "(default: as many as make about 800 steps)"),
+        ("--group-by", "(default file)"),
+    ):
+        assert words in said[option]
+    assert stop.value.code == 0
+
+
 def test_a_wrong_recipe_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["train", "mnist", "--variant", "resnet"])

@@ -359,7 +359,25 @@ SMALL = {"window": 256, "seeds": [0, 1], "epochs": 2, "progress": False}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def compiled():
+    """Lets all runs share compiled networks, whose compiling takes most of the time: each training begins anew."""
+    from drsn_lib.diagnose import _training
+
+    build, made = _training.Network, {}
+
+    def network(variant, window, classes, plan):
+        key = (variant, window, classes, str(plan))
+        if key not in made:
+            made[key] = build(variant, window, classes, plan)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_training, "Network", network)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, compiled):
     """A folder of signals and the report that was made of it."""
     place = tmp_path_factory.mktemp("whole")
     signals = diagnose.write_example(place / "signals", recordings=4, seconds=0.15, classes=("healthy", "outer race"))
@@ -387,13 +405,16 @@ def test_the_report_holds_what_was_measured(finished):
     assert {"few recordings", "few seeds"} <= kinds and "split by time" not in kinds
     assert [one["b"] for one in report["comparisons"]] == ["senet", "linear"]
     assert report["comparisons"][0]["verdict"] == "no verdict from 2 seeds"
+    assert ["train_accuracy" in one for one in report["scores"].values()] == [True, True, False, False]
 
 
 def test_the_page_stands_alone(finished):
     _, out, report = finished
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("<img ") == page.count('src="data:image/png;base64,') == 4
-    assert page.count(' alt="') == 4 and "<script" not in page and "prefers-color-scheme: dark" in page
+    assert page.count("<figure>") == page.count("</figcaption></figure>") == page.count(' alt="') == 4
+    assert "The dashed line is what always naming" in page and "a bar at their mean" in page
+    assert "<script" not in page and "prefers-color-scheme: dark" in page
     assert re.findall(r"(?:src|href)=\"(?!data:)", page) == [] and "http" not in re.sub(r"base64,\S+", "", page)
     assert f"{report['scores']['drsn-cw']['accuracy']['mean']:.3f}" in page
     for one in report["warnings"]:
@@ -503,13 +524,22 @@ def test_what_should_make_a_reader_careful_is_said(tmp_path):
     level = {"accuracy": {"mean": 0.99, "sd": None}}
     curve = {"after": {"error": 0.3, "by_chance": 0.05}}
     report = {
-        "settings": {"overlap": 0.5, "seeds": [0]},
+        "settings": {"overlap": 0.5, "seeds": [0], "control": "senet"},
         "data": {**_running._told(found, pieces), "sampling_rate": None},
-        "scores": {"drsn-cw": {"accuracy": {"mean": 0.6, "sd": None}}, "linear": score, "linear, with level": level},
+        "scores": {
+            "drsn-cw": {"accuracy": {"mean": 0.6, "sd": None}, "train_accuracy": {"mean": 0.9, "sd": None}},
+            "senet": {"accuracy": {"mean": 0.5, "sd": None}},
+            "linear": score,
+            "linear, with level": level,
+        },
         "calibration": {"drsn-cw": curve},
     }
-    said = _running._warnings(report, found, pieces, [diagnose.split(pieces)], "drsn-cw")
-    kinds = {one["kind"]: one["words"] for one in said}
+
+    def warned():
+        said = _running._warnings(report, found, pieces, [diagnose.split(pieces)], "drsn-cw")
+        return {one["kind"]: f"{one['words']} {one['todo']}" for one in said}
+
+    kinds = warned()
     assert set(kinds) == {
         "split by time",
         "few recordings",
@@ -522,6 +552,7 @@ def test_what_should_make_a_reader_careful_is_said(tmp_path):
         "overlap",
         "few seeds",
         "hardly above guessing",
+        "the control is hardly above guessing",
         "the linear classifier is ahead",
         "the level tells",
         "what a leak would have claimed",
@@ -529,3 +560,35 @@ def test_what_should_make_a_reader_careful_is_said(tmp_path):
     }
     assert "good/1.wav" in kinds["clipped"] and "worn/notes.docx" in kinds["files not read"]
     assert "worn/1.wav and worn/3.wav" in kinds["copies"] and "Of good there is only one" in kinds["split by time"]
+    assert "The control, senet, is right on 50%" in kinds["the control is hardly above guessing"]
+    ahead = "the linear classifier is ahead"
+    assert "scores 70.0%, the network 60.0%. Use the linear one, or record more" in kinds[ahead]
+    report["scores"]["senet"]["accuracy"]["mean"] = 0.95
+    report["scores"]["drsn-cw"]["train_accuracy"]["mean"] = 0.75
+    little = warned()
+    assert "right on only 75.0% of the windows that it was trained on" in little[ahead]
+    assert "Train longer (--epochs)" in little[ahead] and "record more" not in little[ahead]
+    assert set(kinds) - set(little) == {"the control is hardly above guessing"}
+    del report["scores"]["drsn-cw"]["train_accuracy"]
+    assert warned()[ahead] == kinds[ahead]
+
+
+def test_one_seed_is_one_dot_without_a_mean(monkeypatch):
+    from drsn_lib.diagnose import _report
+
+    drawn = []
+    monkeypatch.setattr(_report, "_figure", lambda figure, *words: drawn.append((figure.axes[0], words)))
+    for scores in ([0.7], [0.7, 0.9]):
+        _report._score_rows(
+            {
+                "settings": {"seeds": list(range(len(scores)))},
+                "data": {"classes": {"a": {"windows": 30}, "b": {"windows": 10}}},
+                "scores": {"drsn-cw": {"runs": [{"accuracy": one} for one in scores]}},
+            }
+        )
+    (one, words), (several, more) = drawn
+    assert [line.get_linestyle() for line in one.get_lines()] == ["None", "--"]
+    assert [line.get_linestyle() for line in several.get_lines()] == ["-", "None", "--"]
+    assert [text.get_text() for text in one.texts] == ["guessing"]
+    assert "a dot for the one random seed" in words[1] and "a bar at their mean" in more[1]
+    assert words[0].startswith("A row for each classifier, with its test accuracy: DRSN-CW 0.700. Guessing is at 0.750")

@@ -100,5 +100,8 @@ def test_what_an_article_reports_is_drawn_beside_records_or_their_lack():
     assert [text.get_text() for text in right.texts] == ["no record yet"] * 2
     bars = [line.get_xdata()[0] for line in right.lines if len(set(line.get_xdata())) == 1]
     assert bars == pytest.approx([90.5, 93.5])  # means over seeds, in percent
+    named = plotting.published_beside(kinds, table, labels={"aprelu": "APReLU, both"}, source=False)
+    words = [text.get_text() for text in named.axes[0].get_yticklabels()]
+    assert "APReLU, both" in words and "PReLU" in words and "APReLU" not in words
     none = plotting.published_beside(kinds, table.iloc[:0])
     assert len(none.axes[1].texts) == 6 and not none.axes[1].lines

@@ -1100,6 +1100,18 @@ def test_paired_differences():
     assert (again.low, again.high) == (found.low, found.high)
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_few_seeds_are_printed_one_by_one(n):
+    """Below the seeds that a verdict needs no interval is printed; who asks for its ends has them."""
+    found = records.paired(mnist_table({name: scores[:n] for name, scores in SCORES.items()}), "resnet", "drsn-cw")
+    each = [f"{one:+.4f}".replace("-", "\N{MINUS SIGN}") for one in found.differences]
+    mean = f"{found.mean:+.4f}".replace("-", "\N{MINUS SIGN}")
+    assert str(found) == f"resnet minus drsn-cw: {mean} (seed by seed {', '.join(each)}), n = {n} seeds"
+    assert not found.enough and len(each) == n and found.low <= found.mean <= found.high
+    assert records.paired(mnist_table(), "resnet", "drsn-cw").enough
+    assert not records.paired(mnist_table({name: [0.9] for name in SCORES}), "resnet", "drsn-cw").enough
+
+
 @pytest.mark.parametrize(("method", "name"), [("percentile", "percentile"), ("bca", "BCa")])
 def test_intervals_are_scipys(method, name):
     rng = np.random.default_rng(5)
@@ -1367,6 +1379,43 @@ def test_variant_scores_draws_the_scores():
     assert not any("seeds" in text for text in drawn(bare)) and len(bare.axes[1].get_yticklabels()) == 1
     with pytest.raises(ValueError, match="no records to draw"):
         plotting.variant_scores(records.load("mnist-noise"))
+    few = plotting.variant_scores(table[table["seed"] < 4], source=False).axes[1]
+    assert not any(line.get_marker() == "|" for line in few.lines)  # no interval
+    dots = [line for line in few.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(dots[1].get_xdata(), 100 * np.subtract(SCORES["drsn-cw"], SCORES["resnet"])[:4])
+
+
+def test_one_label_for_the_vertical_axes_of_signals():
+    signals = {"one": np.zeros(8), "another": np.ones(8)}
+    assert "acceleration (g)" not in drawn(plotting.signal_panels(signals))
+    assert drawn(plotting.signal_panels(signals, ylabel="acceleration (g)")).count("acceleration (g)") == 1
+
+
+def test_a_forest_has_intervals_from_five_seeds_on():
+    table = mnist_table()
+    pairs = {n: records.paired(table[table["seed"] < n], "drsn-cw", "resnet") for n in (4, 5)}
+    (axis,) = plotting.difference_forest({"digits": {f"{n} seeds": found for n, found in pairs.items()}}).axes
+    rows = {n: [line for line in axis.lines if np.mean(line.get_ydata()) == row] for row, n in enumerate((4, 5), 1)}
+    ends = [(100 * found.low, 100 * found.high) for found in pairs.values()]
+    drawn_ends = {n: [tuple(line.get_xdata()) for line in lines] for n, lines in rows.items()}
+    assert ends[0] not in drawn_ends[4] and ends[1] in drawn_ends[5]
+    for n, found in pairs.items():  # the seeds and their mean are there in any case
+        assert tuple(100 * found.differences) in drawn_ends[n] and (100 * found.mean,) * 2 in drawn_ends[n]
+
+
+def test_leads_beside_an_articles_show_seeds_where_they_are_few():
+    reported = {"snr_db": (-5, 0), "accuracy": {"resnet": (70, 90)}, "source": "Zhao et al., A title (2020)"}
+    for n in (3, 5):
+        table = records.to_table(vibration_records(seeds=n, snrs=(-5.0, 0.0)))
+        right = plotting.leads_beside_published(reported, table, [("drsn-cw", "resnet")], source=False).axes[1]
+        found = [records.paired(table[table["snr_db"] == level], "drsn-cw", "resnet") for level in (-5, 0)]
+        intervals = [line.get_segments()[0][:, 1] for line in right.collections]
+        if n < 5:
+            assert not intervals
+            dots = [line.get_ydata() for line in right.lines if len(line.get_ydata()) == n]
+            np.testing.assert_allclose(dots, [100 * one.differences for one in found])
+        else:
+            np.testing.assert_allclose(intervals, [(100 * one.low, 100 * one.high) for one in found])
 
 
 def test_learning_curves_draws_histories():
@@ -1428,7 +1477,7 @@ def test_snr_curves_draws_means_and_bands():
 
 
 def test_differences_level_by_level():
-    table = records.to_table(vibration_records())
+    table = records.to_table(vibration_records(seeds=5))
     clean = table[table["snr_db"] == 5].assign(noise="none", snr_db=np.nan)
     table = pd.concat([table, clean], ignore_index=True)
     pair = ("drsn-cw", "resnet")
@@ -1441,6 +1490,9 @@ def test_differences_level_by_level():
         np.testing.assert_allclose(interval.get_ydata(), [100 * one.low, 100 * one.high])
         np.testing.assert_allclose(seeds.get_ydata(), 100 * one.differences)
         np.testing.assert_allclose(mean.get_ydata(), 100 * one.mean)
+    few = plotting.level_differences(table[table["seed"] < 4], [pair], source=False).axes[0].lines[1:]
+    assert len(few) == 2 * 4  # of each level the seeds and the mean, without an interval
+    assert [len(line.get_ydata()) for line in few] == [4, 1] * 4
     names = "DRSN-CW \N{MINUS SIGN} ResNet", "ResNet \N{MINUS SIGN} DRSN-CW"
     apart = plotting.level_differences(table, [pair, pair[::-1]] * 3, panels="pair", source=False)
     panels = apart.axes

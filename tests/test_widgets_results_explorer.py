@@ -74,6 +74,7 @@ def test_differences_and_words_are_those_of_paired(data):
                 pair = records.paired(table[table["seed"].isin(shared)], name, at["reference"])
                 row = rows[name]
                 assert row["difference"] == pytest.approx(pair.mean, abs=1e-4) and row["pairs"] == pair.n
+                assert row["each"] == pytest.approx(pair.differences.to_list(), abs=1e-4)
                 if pair.n > 1:
                     assert [row["low"], row["high"]] == pytest.approx([pair.low, pair.high], abs=2e-4)
                 words = pair.verdict

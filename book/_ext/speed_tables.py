@@ -97,10 +97,27 @@ def floor(results):
     return head, rows
 
 
+def parts(results):
+    """Head and rows of a step taken apart: what each network takes longer than the first, in milliseconds."""
+    found = {(row["samples"], row["variant"], row["part"]): row["milliseconds"] for row in results["parts"]}
+    sizes = sorted({samples for samples, _, _ in found})
+    variants = list(dict.fromkeys(variant for _, variant, _ in found))
+    head = ["Samples", "Variant", "Forward", "Backward", "Update", "Step", "More than " + names()[variants[0]]]
+    rows = []
+    for samples in sizes:
+        for variant in variants:
+            forward, gradient, step = (found[samples, variant, part] for part in ("forward", "gradient", "step"))
+            more = step - found[samples, variants[0], "step"]
+            cells = [str(samples) if variant == variants[0] else "", names()[variant]]
+            cells += [f"{one:.1f}" for one in (forward, gradient - forward, step - gradient, step)]
+            rows.append([*cells, f"{more:.1f}" if variant != variants[0] else ""])
+    return head, rows
+
+
 def where(results):
     """A sentence that says what the numbers were measured with."""
     machine, versions = results["machine"], results["versions"]
-    backend = results.get("backend", "jax")
+    backend = results.get("backend", "tensorflow" if "parts" in results else "jax")
     device = results.get("device", {}).get("name") or machine["processor"]
     said = f"{device}, {machine['cores']} cores; {TITLES[backend]} {versions[backend]}, Keras {versions['keras']}; "
     said += f"{results['date'][:10]}, commit {results['commit']}."
@@ -116,7 +133,7 @@ def where(results):
         what = results["what"]
         said += f" {what['recipe']}, {names()[what['variant']]}, batches of {what['batch']}, {what['precision']}."
     if machine.get("load_before", 0) > 0.7:
-        said += " The machine was not at rest before."
+        said += " Other programs were running when the measurement began, so the times may be high."
     return said
 
 
@@ -143,7 +160,8 @@ class SpeedTable(SphinxDirective):
             head, rows = steps(results, self.options.get("mode", "training"))
             misses = any(cell.endswith("*") for row in rows for cell in row)
         else:
-            head, rows = (floor if "ceilings" in results else together)(results)
+            kind = floor if "ceilings" in results else parts if "parts" in results else together
+            head, rows = kind(results)
             misses = False
         words = where(results) + (" *: larger than wanted." if misses else "")
         return [table(head, rows), nodes.paragraph("", words, classes=["speed-source"])]

@@ -103,6 +103,37 @@ class Machine:
             "ball": shaft_hz * self.pitch_diameter / self.ball_diameter * (1 - q**2),
         }
 
+    def fault_lines(self, shaft_hz):
+        """The lines that a specialist looks for: faults with their multiples and side lines, shaft and mesh.
+
+        They are what `vibration_features` takes as `lines`.
+
+        Example:
+
+        >>> lines = Machine().fault_lines(25.0)
+        >>> len(lines), round(lines["2 x outer race"], 1), round(lines["inner race +1 shaft"], 1)
+        (15, 179.2, 160.4)
+
+        Args:
+            shaft_hz: Float or array, turns a second; an array gives arrays.
+
+        Returns:
+            Dictionary from names to frequencies in hertz: the rates of the outer race, the inner race and the
+            ball and twice these; the inner race's side lines, one shaft rate away, since the damage passes
+            through the load zone once a turn; the shaft's rate and its double; the first three multiples of
+            the mesh, and the side lines of the first.
+
+        Reference:
+            Randall and Antoni, "Rolling element bearing diagnostics: a tutorial" (2011), section 2.
+        """
+        hz = self.frequencies(shaft_hz)
+        lines = {name: hz[name] for name in ("outer race", "inner race", "ball")}
+        lines |= {f"2 x {name}": 2 * place for name, place in lines.items()}
+        lines |= {f"inner race {side:+d} shaft": hz["inner race"] + side * shaft_hz for side in (-1, 1)}
+        lines |= {"shaft": shaft_hz, "2 x shaft": 2 * shaft_hz}
+        lines |= {f"{k} x mesh": k * hz["mesh"] for k in (1, 2, 3)}
+        return lines | {f"1 x mesh {side:+d} shaft": hz["mesh"] + side * shaft_hz for side in (-1, 1)}
+
 
 @dataclasses.dataclass(frozen=True)
 class Vibration:

@@ -26,7 +26,8 @@ p { margin: 0.5rem 0; } .soft { color: var(--soft); font-size: 0.92rem; }
 th, td { text-align: left; padding: 0.35rem 0.7rem 0.35rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-img { max-width: 100%; height: auto; display: block; margin: 0.6rem 0; }
+figure { margin: 1rem 0; } img { max-width: 100%; height: auto; display: block; margin: 0.6rem 0; }
+figcaption { color: var(--soft); font-size: 0.92rem; max-width: 46rem; }
 ul { padding-left: 1.2rem; } li { margin: 0.5rem 0; } .warn b { color: var(--warn); }
 code { font-size: 0.9em; background: var(--card); padding: 0.1em 0.3em; border-radius: 0.25rem; }
 pre { background: var(--card); padding: 0.7rem; border-radius: 0.5rem; white-space: pre-wrap; font-size: 0.9rem; }
@@ -43,8 +44,7 @@ def page(report, pieces):
 
 
 def _page(report, pieces):
-    settings, variant = report["settings"], report["settings"]["variant"]
-    title = f"Diagnosis of {settings['folder']}"
+    title = f"Diagnosis of {report['settings']['folder']}"
     parts = [
         f"<h1>{_text(title)}</h1>",
         f'<p class="soft">{_text(_origin(report))}</p>',
@@ -53,30 +53,20 @@ def _page(report, pieces):
         _warnings(report),
         "<h2>The data</h2>",
         _data(report),
-        _image(
+        _figure(
             plotting.class_examples(*_examples(pieces)),
-            "A window of each class, and the mean spectrum of all its windows.",
+            f"A row for each class, {', '.join(pieces.classes)}: a waveform, and a spectrum.",
+            "A window of each class as it was recorded (left), and the mean power spectrum of the class's windows, in "
+            "decibels of the whole (right).",
         ),
         "<h2>How the recordings were divided</h2>",
         _split(report),
         "<h2>Scores</h2>",
         _scores(report),
-        _image(
-            plotting.score_rows(
-                {_name(name): [run["accuracy"] for run in one["runs"]] for name, one in report["scores"].items()},
-                chance=_chance(report),
-            ),
-            "Test accuracy of each classifier: a dot a random seed, a bar the mean, the dashed line is to name always "
-            "the most frequent class.",
-        ),
+        _score_rows(report),
         _comparisons(report),
         "<h2>What is taken for what</h2>",
-        _image(
-            plotting.confusion_tables(
-                {_name(name): report["scores"][name]["confusion"] for name in (variant, "linear")}, pieces.classes
-            ),
-            "Confusion matrices, all seeds together: rows are true classes, columns answers, in percent of a row.",
-        ),
+        _confusion(report, pieces),
         "<h2>Can its probabilities be believed?</h2>",
         _calibration(report),
         "<h2>To use it</h2>",
@@ -201,7 +191,7 @@ def _examples(pieces):
 def _split(report):
     first = report["splits"][0]
     words = (
-        "Whole recordings stand on one side each, so that what is tested was not seen in any part. The network "
+        "Each recording stands on one side as a whole, so that what is tested was not seen in any part. The network "
         "learned from the training windows; the temperature was found on the validation windows; nothing was chosen "
         "by the test windows."
     )
@@ -227,6 +217,47 @@ def _scores(report):
     return _table(("classifier", "parameters", "windows", "mean over classes", "files"), rows, (1, 2, 3, 4))
 
 
+def _score_rows(report):
+    """The scores as a figure. One seed is one dot, with no mean to draw over it."""
+    scores = {_name(name): [run["accuracy"] for run in one["runs"]] for name, one in report["scores"].items()}
+    several, chance = len(report["settings"]["seeds"]) > 1, _chance(report)
+    figure = plotting.score_rows(scores, chance=chance)
+    (axis,) = figure.axes
+    if not several:
+        for line in axis.get_lines():
+            if line.get_linestyle() == "-":
+                line.remove()
+    place = axis.get_xaxis_transform()
+    axis.text(chance, 1.01, "guessing", fontsize=9, ha="center", va="bottom", transform=place)
+    means = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.items())
+    dots = "a dot for each random seed, and a bar at their mean" if several else "a dot for the one random seed"
+    return _figure(
+        figure,
+        f"A row for each classifier, with its {'mean ' if several else ''}test accuracy: {means}. Guessing is at "
+        f"{chance:.3f}.",
+        f"Test accuracy of each classifier, in windows: {dots}. The dashed line is what always naming the most "
+        "frequent class would score.",
+    )
+
+
+def _confusion(report, pieces):
+    variant = report["settings"]["variant"]
+    tables = {_name(name): report["scores"][name]["confusion"] for name in (variant, "linear")}
+    recalls = {}
+    for name, table in tables.items():
+        shares = np.diag(table) / np.sum(table, axis=1)
+        recalls[name] = ", ".join(f"{one} {share:.0%}" for one, share in zip(pieces.classes, shares, strict=True))
+    together = ", all seeds together" if len(report["settings"]["seeds"]) > 1 else ""
+    return _figure(
+        plotting.confusion_tables(tables, pieces.classes),
+        "Two tables. On the diagonals, the share of each class that is recognized: "
+        + "; ".join(f"{name}: {shares}" for name, shares in recalls.items())
+        + ".",
+        f"What the test windows were taken for{together}: rows are true classes, columns answers, in percent of a "
+        "row. On the diagonal are the right answers.",
+    )
+
+
 def _comparisons(report):
     settings, parameters = report["settings"], report["parameters"]
     same = parameters[settings["variant"]] == parameters[settings["control"]]
@@ -246,13 +277,20 @@ def _calibration(report):
     temperatures = ", ".join(f"{run['temperature']:.2f}" for run in runs)
     words = (
         "Of all windows for which the network is 80 % sure, 80 % should be right: the diagonal. The temperature, "
-        f"found on validation windows (by seed: {temperatures}), makes it less sure where it is above 1. The expected "
-        f"calibration error is {curve['before']['error']:.3f} before and {curve['after']['error']:.3f} after it; luck "
-        f"alone would give {curve['after']['by_chance']:.3f} on so many independent windows."
+        f"found on validation windows (by seed: {temperatures}), makes the network less sure where it is above 1, and "
+        f"surer where it is below. The expected calibration error is {curve['before']['error']:.3f} before and "
+        f"{curve['after']['error']:.3f} after it; luck alone would give {curve['after']['by_chance']:.3f} on so many "
+        "independent windows if the network were perfectly calibrated."
     )
     figure = plotting.reliability_panels({"before": curve["before"], "after the temperature": curve["after"]})
-    alt = "Share of right answers over confidence, before and after the temperature, with the number of windows below."
-    return f"<p>{_text(words)}</p>" + _image(figure, alt)
+    return f"<p>{_text(words)}</p>" + _figure(
+        figure,
+        "Two panels, before and after the temperature: the share of right answers over the confidence beside a dashed "
+        "diagonal, above a histogram of the confidence.",
+        "Confidence and truth on the test windows. A dot is the share of right answers among those given with about "
+        "that confidence; the bar at the dot says how far it is from the dashed diagonal, on which it should lie. "
+        "Below: how many answers were given with that confidence.",
+    )
 
 
 def _use(report):
@@ -271,8 +309,8 @@ def _settings(report):
     return _table(("setting", "value"), rows, ())
 
 
-def _image(figure, alt):
-    """A figure inside the page, at twice the density of a plain screen."""
+def _figure(figure, alt, caption):
+    """A figure inside the page, at twice the density of a plain screen, above its caption."""
     import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()
@@ -285,4 +323,5 @@ def _image(figure, alt):
     method = Image.Quantize.FASTOCTREE if image.getcolors(256) is None else Image.Quantize.MEDIANCUT
     image.quantize(128, method=method, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     source = base64.b64encode(small.getvalue()).decode()
-    return f'<img src="data:image/png;base64,{source}" width="{image.width // 2}" alt="{_text(alt)}">'
+    picture = f'<img src="data:image/png;base64,{source}" width="{image.width // 2}" alt="{_text(alt)}">'
+    return f"<figure>{picture}<figcaption>{_text(caption)}</figcaption></figure>"

@@ -16,8 +16,9 @@ from drsn_lib.diagnose._windows import cut, split, standardize
 _UNFINISHED = "unfinished"
 _OWN = (_saved.MODEL, _saved.FACTS, _saved.REPORT, _saved.PAGE)
 # What each network is compared with: one that differs in the part that its name is about.
-_CONTROLS = {"drsn-cw": "senet", "drsn-cs": "senet", "senet": "resnet", "resnet": "convnet"}
-_STEPS = 800  # of training, if the user does not say how many epochs
+CONTROLS = {"drsn-cw": "senet", "drsn-cs": "senet", "senet": "resnet", "resnet": "convnet"}
+STEPS = 800  # of training, if the user does not say how many epochs
+_LEARNED = 0.8  # the least share of its own training windows on which a network that has learned them is right
 
 
 def run(
@@ -75,7 +76,7 @@ def run(
         ValueError: If an argument is out of its range.
         Stopped: If the training was interrupted; `training.Stopped`.
     """
-    control = _CONTROLS.get(variant, "resnet") if control is None else control
+    control = CONTROLS.get(variant, "resnet") if control is None else control
     seeds = _checked_seeds(seeds)
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 1):
         raise ValueError(f"`epochs` must be an integer of at least 1. Received: epochs={epochs!r}")
@@ -97,7 +98,7 @@ def run(
     if steps < 1:
         raise BadData(f"There are {len(sides[0].train)} windows to train on, and a batch needs {batch}. Record more.")
     if epochs is None:
-        epochs = max(5, min(200, -(-_STEPS // steps)))
+        epochs = max(5, min(200, -(-STEPS // steps)))
     plan = {
         "window": int(window),
         "overlap": float(overlap),
@@ -276,6 +277,8 @@ def _measured(pieces, sides, seeds, results, linear):
                 "temperature": round(temperature, 4),
                 "confusion": table.tolist(),
             }
+            if "train" in one:
+                row["train_accuracy"] = round(float((one["train"].argmax(axis=1) == one["train_y"]).mean()), 6)
             if one.get("leaky") is not None:
                 row["leaky_accuracy"] = round(one["leaky"], 6)
             rows.append(row)
@@ -283,7 +286,7 @@ def _measured(pieces, sides, seeds, results, linear):
             after.append(q)
             truth.append(y)
         told = {"runs": rows}
-        for value in ("accuracy", "file_accuracy", "balanced_accuracy", "leaky_accuracy"):
+        for value in ("accuracy", "file_accuracy", "balanced_accuracy", "train_accuracy", "leaky_accuracy"):
             numbers = [row[value] for row in rows if value in row]
             if numbers:
                 sd = round(float(np.std(numbers, ddof=1)), 6) if len(numbers) > 1 else None
@@ -464,17 +467,35 @@ def _warnings(report, found, pieces, sides, variant):
     if mean < chance + 0.1:
         warn(
             "hardly above guessing",
-            f"The network is right on {mean:.0%} of the windows; to name always the most frequent class gives "
+            f"The network is right on {mean:.0%} of the windows; always naming the most frequent class would give "
             f"{chance:.0%}.",
             "Train longer (--epochs), or look whether the windows are long enough to hold some turns of the shaft.",
         )
+    control = report["settings"]["control"]
+    if scores[control]["accuracy"]["mean"] < chance + 0.1:
+        warn(
+            "the control is hardly above guessing",
+            f"The control, {control}, is right on {scores[control]['accuracy']['mean']:.0%} of the windows; always "
+            f"naming the most frequent class would give {chance:.0%}. To be ahead of it says nothing.",
+            "Train longer (--epochs): the control must have learned something, too.",
+        )
     linear = scores["linear"]["accuracy"]["mean"]
     if linear > mean:
-        warn(
-            "the linear classifier is ahead",
-            f"A linear classifier on classical features scores {linear:.1%}, the network {mean:.1%}.",
-            "Use the linear one, or record more: networks need more recordings than it does.",
-        )
+        words = f"A linear classifier on classical features scores {linear:.1%}, the network {mean:.1%}."
+        known = scores[variant].get("train_accuracy")  # what an older version has left unfinished does not hold it
+        if known and known["mean"] < max(_LEARNED, linear):
+            warn(
+                "the linear classifier is ahead",
+                f"{words} The network is right on only {known['mean']:.1%} of the windows that it was trained on, so "
+                "it has learned too little so far.",
+                "Train longer (--epochs) before you compare them; until then, use the linear one.",
+            )
+        else:
+            warn(
+                "the linear classifier is ahead",
+                words,
+                "Use the linear one, or record more: networks need more recordings than it does.",
+            )
     level = scores["linear, with level"]["accuracy"]["mean"]
     if level > linear + 0.1:
         warn(

@@ -13,7 +13,7 @@ from drsn_lib.diagnose import _saved
 from drsn_lib.diagnose._windows import remount
 from drsn_lib.training import _interrupts, facts
 from drsn_lib.training.batch_norm import recalibrate_batch_norm
-from drsn_lib.training.fit import Stopped, _no_retracing_warnings
+from drsn_lib.training.fit import Stopped, _batches, _no_retracing_warnings
 from drsn_lib.training.reinitialize import reinitialize
 
 __all__ = ["Network", "bar", "facts", "train"]
@@ -22,6 +22,7 @@ _L2 = 1e-4
 _RATE, _WARMUP = 1e-2, 0.3
 # Thresholds that begin low: with gates half open from the start, short trainings fail now and then.
 _GATES = {"initial_scale": 0.1}
+_KNOWN = 1000  # windows that were trained on, at most, on which it is measured whether they were learned
 
 
 class Network:
@@ -97,7 +98,10 @@ def train(network, seed, x, y, side, plan, path, shown):
                 rng = np.random.default_rng((seed, epoch))
                 rows = rng.permutation(side.train)[: steps * batch]
                 told = network.model.fit(
-                    remount(x[rows], rng), y[rows], batch_size=batch, shuffle=False, verbose=0, callbacks=[moves]
+                    **_batches(remount(x[rows], rng), y[rows], batch, None, devices=1),
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[moves],
                 ).history
                 shown.set_postfix(loss=f"{told['loss'][0]:.3f}", accuracy=f"{told['accuracy'][0]:.3f}")
                 if (epoch + 1) % 5 == 0 and epoch + 1 < total:
@@ -105,7 +109,10 @@ def train(network, seed, x, y, side, plan, path, shown):
                 check()
             rows = np.random.default_rng((seed, 1_000_000)).permutation(side.train)[: 100 * batch]
             recalibrate_batch_norm(network.model, x[rows], batch_size=batch)
+            known = rows[:_KNOWN]
             result = {
+                "train": _saved.predict(network.model, x[known]),
+                "train_y": y[known],
                 "validation": _saved.predict(network.model, x[side.validation]),
                 "test": _saved.predict(network.model, x[side.test]),
             }
@@ -148,7 +155,7 @@ def _load(path, network):
         with np.load(path, allow_pickle=False) as file:
             told = json.loads(str(file["told"]))
             arrays = [file[f"v{k}"] for k in range(len(variables))]
-            results = {key: file[f"result_{key}"] for key in ("validation", "test") if f"result_{key}" in file.files}
+            results = {key[len("result_") :]: file[key] for key in file.files if key.startswith("result_")}
         fits = told["versions"] == facts.versions() and [one.shape for one in arrays] == [
             tuple(v.shape) for v in variables
         ]

@@ -181,7 +181,7 @@ def standardize(x):
 def remount(x, seed=None):
     """Changes windows as another sensor on another place might have: for training only.
 
-    Each is turned around or not, goes through a random smooth filter, which changes amplitudes and phases as another
+    Each keeps or changes its sign, goes through a random smooth filter, which changes amplitudes and phases as another
     path from the fault to the sensor does, and gets a little noise; then it is standardized again. Without this, a
     network that has few recordings learns to know the recordings, by tones and resonances that are theirs alone.
 

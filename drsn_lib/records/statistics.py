@@ -16,7 +16,7 @@ __all__ = ["Paired", "by_seed", "is_current", "missing", "paired", "provenance",
 # What must not differ within an average: mixing budgets or devices would compare what is not alike.
 _ALIKE = ("recipe", "variant", "budget", "device")
 _METHODS = ("expanded", "percentile", "bca")
-# From fewer random seeds than these no comparison gives a verdict.
+# From fewer random seeds than these no comparison gives a verdict, and no interval is printed or drawn.
 _ENOUGH_SEEDS = 5
 
 
@@ -122,6 +122,9 @@ def summary(table, by=("variant",), value="test_accuracy"):
 class Paired:
     """How much `a` is ahead of `b`, seed by seed.
 
+    Printed, it gives the mean with its interval; below five seeds, where an interval would look surer than it is
+    (see `enough`), the single differences stand in the interval's place.
+
     Example:
 
     >>> import pandas as pd
@@ -130,6 +133,8 @@ class Paired:
     >>> found = paired(table, "drsn-cw", "resnet")
     >>> found.n, round(found.mean, 3), found.differences.round(3).tolist()
     (2, 0.025, [0.03, 0.02])
+    >>> print(found)
+    drsn-cw minus resnet: +0.0250 (seed by seed +0.0300, +0.0200), n = 2 seeds
 
     Args:
         a: String, a variant.
@@ -140,7 +145,7 @@ class Paired:
         sd: Float, their standard deviation, with n - 1.
         n: Integer, the number of seeds.
         runs: Integer, the number of pairs of runs: seeds times conditions.
-        low: Float, the lower end of the interval; NaN for one seed.
+        low: Float, the lower end of the interval, too narrow below five seeds; NaN for one seed.
         high: Float, the upper end.
         confidence: Float, the interval's nominal coverage.
         method: String, how the interval was made; see `paired`.
@@ -158,6 +163,23 @@ class Paired:
     high: float
     confidence: float
     method: str
+
+    @property
+    def enough(self):
+        """Whether there are seeds enough for a verdict, and so for an interval to be printed or drawn.
+
+        Example:
+
+        >>> import pandas as pd
+        >>> rows = [(v, seed, x + seed / 100) for v, x in (("resnet", 0.9), ("drsn-cw", 0.92)) for seed in range(5)]
+        >>> table = pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"])
+        >>> [paired(table[table["seed"] < n], "drsn-cw", "resnet").enough for n in (2, 4, 5)]
+        [False, False, True]
+
+        Returns:
+            Boolean: True from five seeds on.
+        """
+        return self.n >= _ENOUGH_SEEDS
 
     @property
     def verdict(self):
@@ -181,7 +203,7 @@ class Paired:
             String: `"no verdict from 3 seeds"`; `"undecided"`, the interval holds zero; or which of the two is
             ahead, by its record's name.
         """
-        if self.n < _ENOUGH_SEEDS:
+        if not self.enough:
             return f"no verdict from {self.n} seed{'s' if self.n > 1 else ''}"
         if not self.low * self.high > 0:  # so of an interval that could not be had, too
             return "undecided"
@@ -189,8 +211,10 @@ class Paired:
 
     def __str__(self):
         words = f"{self.a} minus {self.b}: {_signed(self.mean)}"
-        if self.n > 1:
+        if self.enough:
             words += f" ({100 * self.confidence:g} % bootstrap interval {_signed(self.low)} to {_signed(self.high)})"
+        elif self.n > 1:
+            words += f" (seed by seed {', '.join(map(_signed, self.differences))})"
         return words + f", n = {self.n} seed{'s' if self.n > 1 else ''}"
 
 
@@ -207,15 +231,16 @@ def paired(table, a, b, value="test_accuracy", confidence=0.95, method="expanded
     of the normal quantiles -+ sqrt(n / (n - 1)) t(n - 1). Of normal differences it then covers the true mean in
     92 % of cases with five seeds and 94 % with ten, where plain percentiles cover it in 84 % and 90 %. No
     resample reaches beyond the smallest and the largest difference: with three seeds any bootstrap interval
-    covers at most 75 %. `"percentile"` and `"bca"` are the plain ones.
+    covers at most 75 %. So below five seeds it is neither printed nor drawn, see `Paired`. `"percentile"` and
+    `"bca"` are the plain ones.
 
     Example:
 
     >>> import pandas as pd
-    >>> scores = {"resnet": [0.90, 0.92, 0.91, 0.93], "drsn-cw": [0.93, 0.94, 0.95, 0.96]}
+    >>> scores = {"resnet": [0.90, 0.92, 0.91, 0.93, 0.92], "drsn-cw": [0.93, 0.94, 0.95, 0.96, 0.93]}
     >>> rows = [(v, seed, x) for v, numbers in scores.items() for seed, x in enumerate(numbers)]
     >>> print(paired(pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"]), "drsn-cw", "resnet"))
-    drsn-cw minus resnet: +0.0300 (95 % bootstrap interval +0.0200 to +0.0400), n = 4 seeds
+    drsn-cw minus resnet: +0.0260 (95 % bootstrap interval +0.0131 to +0.0380), n = 5 seeds
 
     Args:
         table: A table of records; see `load`.

@@ -541,8 +541,10 @@ def _pipeline(x, y, size):
     options.autotune.enabled = False
     batches = tf.data.Dataset.range(-(-len(x) // size))
     # One batch ahead, so that the slicing is not waited for.
-    return batches.map(lambda k: (x[k * size : (k + 1) * size], y[k * size : (k + 1) * size])).prefetch(1).with_options(
-        options
+    return (
+        batches.map(lambda k: (x[k * size : (k + 1) * size], y[k * size : (k + 1) * size]))
+        .prefetch(1)
+        .with_options(options)
     )
 
 

@@ -78,7 +78,10 @@ const ApreluLab = (() => {
   function drawFan(width, state, slopes, m) {
     const name = RECTIFIERS[state.compare];
     const box = { left: 34, right: width - 8, top: 50, bottom: 258 };
-    const low = { ...box, top: 300, bottom: 360 };
+    const parts = [`Arriving in channel ${m.k + 1}:`, `${percent(m.below)} % below zero`];
+    const titles = width < 330 ? parts : [parts.join(" ")]; // in two lines where one is too long
+    const down = 18 * (titles.length - 1);
+    const low = { ...box, top: 300 + down, bottom: 360 + down };
     const x = scale([-4, 4], [box.left, box.right]);
     const y = scale([-4, 4], [box.bottom, box.top]);
     const curve = (a, style) => {
@@ -91,10 +94,10 @@ const ApreluLab = (() => {
     for (const a of slopes) out += curve(a, pen("gray", 1.4));
     out += curve(m.slope, `class="own" ${pen("blue", 4)}`);
     out += text(box.right, box.bottom - 10, `a = ${fixed(m.slope, 2)}`, 'text-anchor="end" class="formula halo"');
-    out += text(0, 288, `Arriving in channel ${m.k + 1}: ${percent(m.below)} % below zero`, 'class="title"');
-    out += axes(low, x, null, { xTicks: [-4, -2, 0, 2, 4], xFormat: (v) => fixed(v, 0) }) + text(box.right, 396, "x (at loudness 1)", 'text-anchor="end"');
+    titles.forEach((words, i) => (out += text(0, 288 + 18 * i, words, 'class="title"')));
+    out += axes(low, x, null, { xTicks: [-4, -2, 0, 2, 4], xFormat: (v) => fixed(v, 0) }) + text(box.right, 396 + down, "x (at loudness 1)", 'text-anchor="end"');
     m.bars.forEach((v, i) => (out += bar(x(i / 3 - 4), low.bottom - 60 * v, x(1 / 3) - x(0) - 1, 60 * v, i < 12 ? "blue" : "gray", i < 12 ? 0.85 : 0.5)));
-    return svg(width, 400, `Functions of ${m.c} channels; below zero, where ${percent(m.below)} percent of its values are, channel ${m.k + 1} has the slope ${fixed(m.slope, 2)}; dashed: ${name}`, out);
+    return svg(width, 400 + down, `Functions of ${m.c} channels; below zero, where ${percent(m.below)} percent of its values are, channel ${m.k + 1} has the slope ${fixed(m.slope, 2)}; dashed: ${name}`, out);
   }
 
   // The slopes of all channels: of the window, of others of its state, of all others.

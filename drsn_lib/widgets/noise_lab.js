@@ -194,14 +194,15 @@ const NoiseLab = (() => {
 
   function drawWaveform(width, { fault }, noisy, m) {
     const top = Math.max(...noisy.map(Math.abs)) * 1.05;
-    const [box, x, y] = panel(width, 44, 186, [0, 160], [-top, top]);
+    const down = width < 380 ? 18 : 0; // beside the title there is no room for the legend
+    const [box, x, y] = panel(width, 44 + down, 186 + down, [0, 160], [-top, top]);
     const ms = count(noisy, 1000 / RATE);
     let out = title("Waveform x (g)") + axes(box, x, y, { xTicks: [0, 40, 80, 120, 160], yTicks: ticks(-top, top, 4), xFormat: (v) => `${v} ms`, yFormat: (v) => fixed(v, top < 1 ? 1 : 0) });
     out += path(ms, noisy, x, y, stroke("ink", 1, 'class="noisy"'));
-    if (m.knocks) out += word(box.right, 14, "▽ a knock, ▼ above 3 σ", "blue", "end");
+    if (m.knocks) out += word(down ? 0 : box.right, 14 + down, "▽ a knock, ▼ above 3 σ", "blue", down ? "start" : "end");
     for (const [at, h] of knocksOf(fault))
       out += `<path d="M${px(x(ms[at]))} ${box.top - 3}l-5 -10h10z" ${stroke("blue", 1.5)} fill="${h > SIGMAS * m.level ? "var(--blue)" : "none"}"/>`;
-    return svg(width, 208, `Waveform with noise of ${fixed(m.level, 2)} g; ${m.seen} of ${m.knocks} knocks are above ${SIGMAS} times that`, out);
+    return svg(width, 208 + down, `Waveform with noise of ${fixed(m.level, 2)} g; ${m.seen} of ${m.knocks} knocks are above ${SIGMAS} times that`, out);
   }
 
   function drawSpectrum(width, spectrum, held) {
@@ -266,7 +267,7 @@ const NoiseLab = (() => {
         waveform, or the fault's line in the envelope spectrum?`, [["eye", "the knocks"], ["line", "the line"], ["same", "both at once"]])}
       <div class="controls">
         ${select("fault", "Pit on", Object.keys(WINDOWS).map((f) => [f, f === "healthy" ? "none: healthy" : f]))}
-        ${select("noise", "Noise", ["gaussian", "laplacian", "pink", "uniform"].map((k) => [k, k]))}
+        ${select("noise", "Noise", [["gaussian", "Gaussian"], ["laplacian", "Laplacian"], ["pink", "pink"], ["uniform", "uniform"]])}
         <div class="buttons"><button type="button" id="draw">New noise</button><button type="button" id="reset">Reset</button></div>
         ${slider("snr", "Signal-to-noise ratio", [LOW, HIGH, 1], "gray")}
       </div>

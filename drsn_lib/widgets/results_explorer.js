@@ -4,7 +4,9 @@ const ResultsExplorer = (() => {
 
   const DEFAULTS = { study: "mnist-snr", trained: "mixed", noise: "gaussian", level: -10, networks: ["resnet", "senet", "drsn-cw"], reference: "resnet", seed: -1 };
   const CLEAN = 99;
+  const ENOUGH = 5; // seeds for a verdict, and for an interval, as in records.Paired
   const STUDIES = { "mnist-snr": "digits", "vibration-snr": "gearbox, simulated", "cifar10-snr": "photographs" };
+  const NOISES = { gaussian: "Gaussian", laplacian: "Laplacian" };
   const NETWORKS = {
     convnet: ["ConvNet", "gray"], resnet: ["ResNet", "blue"], "senet-textbook": ["SENet, textbook", "soft"], senet: ["SENet", "orange"],
     "fixed-threshold": ["fixed threshold", "ink"], "learned-threshold": ["learned threshold", "sky"],
@@ -57,7 +59,7 @@ const ResultsExplorer = (() => {
     ends ||= table.intervals[`${at.reference} ${key}`]?.map((v) => -v[place]).reverse();
     const [low, high] = pairs.length > 1 && ends ? ends.map((v) => v / 1e4) : [null, null];
     const difference = pairs.length ? mean(pairs) : null;
-    const verdict = pairs.length < 5 ? `no verdict from ${pairs.length} seed${pairs.length === 1 ? "" : "s"}`
+    const verdict = pairs.length < ENOUGH ? `no verdict from ${pairs.length} seed${pairs.length === 1 ? "" : "s"}`
       : !(low * high > 0) ? "undecided" : `${name(difference > 0 ? key : at.reference)} is ahead`;
     return { ...out, difference, low, high, pairs: pairs.length, verdict, each: pairs };
   }
@@ -82,6 +84,9 @@ const ResultsExplorer = (() => {
 
   const words = (level) => (level === CLEAN ? "no noise" : `${fixed(level, 0)} dB`);
   const points = (v) => (v > 0 ? "+" : "") + fixed(100 * v, 1);
+  // What stands behind a difference: its interval, or below five seeds the single differences.
+  const behind = ({ pairs, each, low, high }) =>
+    pairs < 2 ? "" : pairs < ENOUGH ? `(seed by seed ${each.map(points).join(", ")})` : low === null ? "" : `(${points(low)} to ${points(high)})`;
   const pen = (key, width, more = "") => `stroke="var(--${key})" stroke-width="${width}" ${more}`;
 
   function drawLines(width, at) {
@@ -129,22 +134,25 @@ const ResultsExplorer = (() => {
 
   function drawDifferences(width, at, rows) {
     const others = at.networks.filter((key) => rows[key].pairs);
-    const height = 84 + 46 * Math.max(others.length, 1);
-    const box = { left: 8, right: width - 8, top: 30, bottom: height - 46 };
+    const parts = [`Minus ${name(at.reference)},`, `seed by seed, at ${words(at.level)}`];
+    const title = parts.join(" ");
+    const titles = width < 8.5 * title.length ? parts : [title]; // in two lines where one is too long
+    const down = 18 * (titles.length - 1);
+    const height = 84 + 46 * Math.max(others.length, 1) + down;
+    const box = { left: 8, right: width - 8, top: 30 + down, bottom: height - 46 };
     const all = others.flatMap((key) => [...rows[key].each, rows[key].low, rows[key].high]).map((v) => 100 * Math.abs(v));
     const reach = 1.08 * Math.max(1, ...all);
     const x = scale([-reach, reach], [box.left, box.right]);
-    const title = `Minus ${name(at.reference)}, seed by seed, at ${words(at.level)}`;
-    let out = text(0, 14, title, 'class="title"') + text(box.right, height - 8, "percentage points", 'text-anchor="end"');
+    let out = titles.map((words, i) => text(0, 14 + 18 * i, words, 'class="title"')).join("") + text(box.right, height - 8, "percentage points", 'text-anchor="end"');
     out += axes(box, x, null, { xTicks: ticks(-reach, reach, 5), xFormat: (v) => points(v / 100).replace(/\.0$/, "") });
     out += line(x(0), box.top, x(0), box.bottom, pen("ink", 1.5));
-    if (!others.length) out += text(box.left, 56, "Choose another network to compare.", 'class="halo"');
+    if (!others.length) out += text(box.left, box.top + 26, "Choose another network to compare.", 'class="halo"');
     others.forEach((key, i) => {
       const r = rows[key];
       const y = box.top + 46 * i + 34;
       const at = (v) => x(100 * v);
       out += text(box.left, y - 15, `${name(key)}: ${r.verdict}`, `class="halo" ${tint(color(key))}`);
-      if (r.low !== null) out += line(at(r.low), y, at(r.high), y, `class="interval" ${pen(color(key), 7, 'opacity=".35" stroke-linecap="round"')}`);
+      if (r.low !== null && r.pairs >= ENOUGH) out += line(at(r.low), y, at(r.high), y, `class="interval" ${pen(color(key), 7, 'opacity=".35" stroke-linecap="round"')}`);
       for (const v of r.each) out += `<circle class="pair" cx="${px(at(v))}" cy="${px(y)}" r="3.5" fill="var(--card)" ${pen(color(key), 1.6)}/>`;
       out += `<path d="M${px(at(r.difference))} ${px(y - 7)}l7 7l-7 7l-7 -7z" fill="var(--${color(key)})" ${pen("card", 1.5)}/>`;
     });
@@ -154,11 +162,11 @@ const ResultsExplorer = (() => {
   function drawTable(at, rows) {
     const small = (words) => `<small>${words}</small>`;
     const lines = at.networks.map((key) => {
-      const { mean: m, sd, n, pairs, difference, low, high, verdict } = rows[key];
+      const { mean: m, sd, n, pairs, difference, verdict } = rows[key];
       const score = n ? `${fixed(100 * m, 1)} % ${sd === null ? "" : small(`± ${fixed(100 * sd, 1)}`)}<br>${small(`${n} seed${n === 1 ? "" : "s"}`)}` : "none";
-      const range = low === null ? "" : small(`(${points(low)} to ${points(high)})`);
+      const range = pairs > 1 ? small(behind(rows[key])) : "";
       const other = key === at.reference ? "reference" : pairs ? `${points(difference)} ${range}<br>${small(verdict)}` : "no seed in common";
-      return `<tr><th scope="row">${name(key)}</th><td>${score}</td><td>${other}</td></tr>`;
+      return `<tr><th scope="row"${name(key).includes(" ") ? ' class="long"' : ""}>${name(key)}</th><td>${score}</td><td>${other}</td></tr>`;
     });
     const heads = ["Network", "Accuracy", `Minus ${name(at.reference)}`].map((words) => `<th scope="col">${words}</th>`);
     return `<table><caption>At ${words(at.level)}</caption><thead><tr>${heads.join("")}</tr></thead><tbody>${lines.join("")}</tbody></table>`;
@@ -181,7 +189,7 @@ const ResultsExplorer = (() => {
       <div class="charts"><div id="line-chart" class="wide"></div><div id="difference-chart"></div><div id="table"></div></div>
       <p class="note" id="source"></p>
       <p class="note">Thin lines are single trainings, thick ones their means, the band is ± one standard deviation. Differences are paired by random
-      seed, with the 95 % bootstrap interval of their mean. From fewer than five seeds there is no verdict. Point at a level in the chart, or use the slider.</p>`;
+      seed, from five seeds on with the 95 % bootstrap interval of their mean. From fewer there is no verdict. Point at a level in the chart, or use the slider.</p>`;
     const { $, $$ } = ui;
     let nearest;
     ui.bind("study", "trained", "noise", "seed", "reference");
@@ -215,7 +223,7 @@ const ResultsExplorer = (() => {
       if (!table.networks.resnet || !table.networks["drsn-cw"]) return "Of one of the two there is no record here yet: choose another study.";
       const r = row(at, "drsn-cw", 0);
       const truth = !r.verdict.endsWith("is ahead") ? "open" : r.difference > 0 ? "ahead" : "behind";
-      const range = r.low === null ? "" : ` (${points(r.low)} to ${points(r.high)})`;
+      const range = r.pairs > 1 ? ` ${behind(r)}` : "";
       const more = truth === "open" ? "A gap is no finding until it is larger than what another random seed does to it." : "Compare with SENet, too: does it take thresholds?";
       return `${guess === truth ? "Yes." : "Not so."} At ${words(table.levels[0])}, ${STUDIES[at.study]}, DRSN-CW minus ResNet is ${points(r.difference)} points${range}: <b>${r.verdict}</b>. ${more}`;
     });
@@ -233,7 +241,7 @@ const ResultsExplorer = (() => {
       const seeds = [...new Set(Object.values(table.networks).flatMap((one) => one.seeds))].sort((a, b) => a - b);
       ui.show("study", at.study);
       offer("trained", Object.entries(study.trained).map(([key, one]) => [key, one.words]), at.trained);
-      offer("noise", Object.keys(study.trained[at.trained].noises).map((key) => [key, key]), at.noise);
+      offer("noise", Object.keys(study.trained[at.trained].noises).map((key) => [key, NOISES[key] ?? key]), at.noise);
       offer("seed", [[-1, seeds.length > 1 ? `all ${seeds.length}` : "all"], ...seeds.map((s) => [s, `seed ${s} only`])], at.seed);
       offer("reference", Object.keys(table.networks).map((key) => [key, name(key)]), at.reference);
       for (const box of $$(".nets input")) {
@@ -255,7 +263,8 @@ const ResultsExplorer = (() => {
       .controls > .nets { grid-column: 1 / -1; gap: 6px; } .nets label { margin: 0; } .nets label[hidden] { display: none; } .nets label span { border-radius: 8px !important; }
       .controls > .slider { grid-column: span 5; } .controls > .buttons { grid-column: span 4; } .charts { margin-top: 18px; }
       table { border-collapse: collapse; width: 100%; } caption { text-align: left; font-weight: 600; font-size: 14px; } small { color: var(--soft); }
-      th, td { text-align: left; vertical-align: top; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); } th, td:nth-child(2) { white-space: nowrap; }`,
+      th, td { text-align: left; vertical-align: top; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); } th, td:nth-child(2) { white-space: nowrap; }
+      .narrow :is(th, td) { padding-right: 8px; } .narrow :is(th, td):last-child { padding-right: 0; } .narrow thead th:last-child, .narrow th.long { white-space: normal; }`,
     create,
     math: { shown, scores, measures, csv },
   });

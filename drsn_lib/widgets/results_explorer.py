@@ -11,7 +11,7 @@ from drsn_lib.widgets._base import LiveFigure
 
 STUDIES = ("mnist-snr", "vibration-snr", "cifar10-snr")
 CLEAN = 99.0  # stands for "no noise" among levels in dB
-ENOUGH_SEEDS = 5  # for a verdict, as in records.Paired
+ENOUGH_SEEDS = 5  # for a verdict, and for an interval to be drawn, as in records.Paired
 NAMES = {key: name for key, name in VARIANT_NAMES.items() if "relu" not in key}  # of the networks of the studies
 _BUDGETS = ("modern", "short", "faithful")
 _RESAMPLES = 10_000
@@ -255,7 +255,8 @@ class ResultsExplorer(LiveFigure):
 
         Returns:
             A dictionary from each network that is shown to `mean`, `sd` (None for one seed), `n` and, but for the
-            reference itself, `difference`, `low`, `high` (None for one seed), `pairs` and `verdict`.
+            reference itself, `difference`, `low`, `high` (None for one seed; below five neither drawn nor printed),
+            `pairs`, `each` (the differences, seed by seed) and `verdict`.
         """
         at = self.shown()
         table = self.load_data()[at["study"]]["trained"][at["trained"]]["noises"][at["noise"]]
@@ -279,7 +280,7 @@ class ResultsExplorer(LiveFigure):
                 ends = table["intervals"].get(f"{at['reference']} {name}")
                 low, high = (-ends[1][place], -ends[0][place]) if ends else (low, high)
                 one = len(pairs) < 2 or low is None
-                row |= {"difference": float(np.mean(pairs)) if pairs else None, "pairs": len(pairs)}
+                row |= {"difference": float(np.mean(pairs)) if pairs else None, "pairs": len(pairs), "each": pairs}
                 row |= {"low": None if one else low / 1e4, "high": None if one else high / 1e4}
                 row["verdict"] = _verdict(row, name, at["reference"])
             out[name] = row
@@ -315,7 +316,8 @@ class ResultsExplorer(LiveFigure):
             "The results explorer is a live figure and needs JavaScript, as in the book's pages or in a running "
             f"notebook. It shows the test accuracy of {networks} in the records of {self.study} against the "
             "signal-to-noise ratio of the test, a line for each random seed, with mean and standard deviation. "
-            f"Beside it stand the differences to {NAMES[self.reference]}, paired by random seed, with their intervals."
+            f"Beside it stand the differences to {NAMES[self.reference]}, paired by random seed, and from five seeds "
+            "on the interval of their mean."
         )
 
 

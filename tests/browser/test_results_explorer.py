@@ -29,6 +29,13 @@ def points(value):
     return ("+" if value > 0 else "") + rounded(value)
 
 
+def behind(m):
+    """What stands behind a difference: its interval, or below five seeds the single differences."""
+    if m["pairs"] < results_explorer.ENOUGH_SEEDS:
+        return f"(seed by seed {', '.join(map(points, m['each']))})" if m["pairs"] > 1 else ""
+    return f"({points(m['low'])} to {points(m['high'])})"
+
+
 def expected_table(figure):
     """What the table must show, from the NumPy twin alone."""
     rows, at = [], figure.shown()
@@ -38,8 +45,7 @@ def expected_table(figure):
         score += f"{m['n']} seed{'s' if m['n'] != 1 else ''}" if m["n"] else ""
         other = "reference"
         if name != at["reference"]:
-            ends = f"({points(m['low'])} to {points(m['high'])})" if m["low"] is not None else ""
-            other = f"{points(m['difference'])} {ends}{m['verdict']}" if m["pairs"] else "no seed in common"
+            other = f"{points(m['difference'])} {behind(m)}{m['verdict']}" if m["pairs"] else "no seed in common"
         rows.append([results_explorer.NAMES[name], score, other])
     return rows
 
@@ -64,7 +70,7 @@ def test_numbers_equal_pythons(page):
         assert list(measures) == list(expected)
         for name, row in expected.items():
             for key, value in row.items():
-                exact = isinstance(value, str) or value is None
+                exact = isinstance(value, str) or value is None or value == []
                 assert measures[name][key] == (value if exact else pytest.approx(value, rel=1e-9, abs=1e-12)), (
                     name,
                     key,
@@ -90,15 +96,33 @@ def test_what_is_drawn_is_what_the_records_say(page):
     assert slope < 0
     np.testing.assert_allclose(means, slope * expected + offset, atol=0.11)
     np.testing.assert_allclose(runs, slope * np.concatenate([*values.values()]) + offset, atol=0.2)
-    # The differences: dots are seeds, the bar is the interval.
-    m = figure.measures()["drsn-cw"]
-    differences = (values["drsn-cw"] - values["convnet"])[:, 0]
-    script = """const bar = $('line.interval');
-        return [$$('circle.pair').map(c => +c.getAttribute('cx')), ['x1', 'x2'].map(k => +bar.getAttribute(k))]"""
-    dots, ends = run(page, script)
-    slope, offset = np.polyfit(differences, dots, 1)
-    np.testing.assert_allclose(dots, slope * differences + offset, atol=0.11)
-    np.testing.assert_allclose(ends, slope * np.array([m["low"], m["high"]]) + offset, atol=0.3)
+
+
+def test_differences_have_an_interval_from_five_seeds_on(page):
+    """Dots are seeds, the bar is the interval: there is none behind fewer than five, nor is one printed."""
+    many = {"study": "vibration-snr", "networks": ["convnet", "drsn-cw"], "reference": "convnet"}
+    assert ResultsExplorer(**many).measures()["drsn-cw"]["pairs"] >= 5
+    script = """return [$$('circle.pair').map(c => +c.getAttribute('cx')), $$('line.interval').map(
+        bar => ['x1', 'x2'].map(k => +bar.getAttribute(k))), $('tbody tr:last-child td:last-child').textContent]"""
+    set_state(page, **ResultsExplorer(**many).state())
+    m = ResultsExplorer(**many).measures()["drsn-cw"]
+    dots, bars, words = run(page, script)
+    slope, offset = np.polyfit(m["each"], dots, 1)
+    np.testing.assert_allclose(dots, slope * np.array(m["each"]) + offset, atol=0.11)
+    np.testing.assert_allclose(bars, [slope * np.array([m["low"], m["high"]]) + offset], atol=0.3)
+    assert f"{points(m['low'])} to {points(m['high'])}" in words and "seed by seed" not in words
+    # The same table with its first three seeds only.
+    cut = """for (const one of Object.values(DrsnFigure.data('results_explorer')[argument[0]].trained))
+        for (const table of Object.values(one.noises)) for (const network of Object.values(table.networks)) {
+            network.seeds.length = Math.min(3, network.seeds.length);
+            network.scores = network.scores.slice(0, 3 * network.seeds.length * table.levels.length); }"""
+    run(page, cut, ["vibration-snr"])
+    set_state(page, networks=["drsn-cw"])
+    dots, bars, words = run(page, script)
+    assert len(dots) == 3 and bars == []
+    np.testing.assert_allclose(np.diff(dots) / np.ptp(dots), np.diff(m["each"][:3]) / np.ptp(m["each"][:3]), atol=0.02)
+    each = ", ".join(map(points, m["each"][:3]))
+    assert f"(seed by seed {each})" in words and "no verdict from 3 seeds" in words
 
 
 def test_every_control_works_from_the_keyboard(page):
@@ -158,7 +182,7 @@ def test_the_prediction_is_answered_from_the_records(page):
         run(page, "await frame()")
         answer = page.locator("[role=status]").inner_text()
         assert answer.startswith("Yes." if name == truth else "Not so.")
-        assert f"{points(m['difference'])} points" in answer and m["verdict"] in answer
+        assert f"{points(m['difference'])} points" in answer and m["verdict"] in answer and behind(m) in answer
 
 
 def test_a_download_holds_what_is_drawn(page):
