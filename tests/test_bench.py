@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import compare, floor, merge_layer_port, run, steps
+from benchmarks import compare, floor, merge_layer_port, parts, run, steps
 from drsn_lib import layers, models
 
 SMALL = {
@@ -244,6 +244,31 @@ def test_page_on_speed_says_what_was_measured():
         assert share > 0.6 if row["recipe"] == "cifar10-aprelu" else 0.3 < share < 0.5
     faster = [row["faster"]["ratio"] for row in stored("many_at_once")["steps"] if "faster" in row]
     assert max(faster) < 2
+    took = {(r["samples"], r["variant"], r["part"]): r["milliseconds"] for r in stored("parts")["parts"]}
+    whole = max(samples for samples, _, _ in took)
+    for variant, share in {"drsn-cw": 0.2, "aprelu": 0.3}.items():
+        more = {n: took[n, variant, "step"] - took[n, "resnet", "step"] for n in (parts.SMALL, whole)}
+        assert share < more[parts.SMALL] / more[whole] < 0.8
+        update = [took[parts.SMALL, v, "step"] - took[parts.SMALL, v, "gradient"] for v in (variant, "resnet")]
+        assert update[0] - update[1] > 0.15 * more[parts.SMALL]
+    assert took[parts.SMALL, "aprelu", "step"] - took[parts.SMALL, "resnet", "step"] > 3
+
+
+def test_step_taken_apart():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("it takes TensorFlow's step apart")
+    rows = parts.measure("mnist", ("resnet", "drsn-cw"), seconds=0)
+    assert {row["rounds"] for row in rows} == {parts.FEWEST} and len(rows) == 2 * 2 * 3
+    took = {(row["samples"], row["variant"], row["part"]): row["milliseconds"] for row in rows}
+    batch = max(samples for samples, _, _ in took)
+    for variant in ("resnet", "drsn-cw"):
+        assert took[batch, variant, "forward"] < took[batch, variant, "step"]
+        assert took[parts.SMALL, variant, "step"] < took[batch, variant, "step"]
+    head, table = speed_tables().parts({"parts": rows})
+    assert len(head) == len(table[0]) == 7 and [line[0] for line in table] == [str(parts.SMALL), "", str(batch), ""]
+    assert table[0][-1] == "" and float(table[3][-1]) == pytest.approx(
+        took[batch, "drsn-cw", "step"] - took[batch, "resnet", "step"], abs=0.06
+    )
 
 
 def speed_tables():

@@ -87,10 +87,11 @@ addEventListener("DOMContentLoaded", () => {
     for (const cells of columns.filter(Boolean)) {
       const texts = cells.filter((cell) => cell.closest("tbody")).map((cell) => cell.textContent.trim()).filter(Boolean);
       const words = texts.length > 0 && texts.every((text) => /^\p{L}/u.test(text));
-      const long = words && texts.some((text) => text.length > 24);
+      const longest = Math.max(0, ...texts.map((text) => text.length));
       for (const cell of cells) {
         cell.classList.toggle("words", words);
-        cell.classList.toggle("long", long);
+        cell.classList.toggle("long", words && longest > 16);
+        cell.style.setProperty("--least", `${Math.min(19, Math.ceil(longest / 2) + 2)}ch`); // two lines, or as many as it takes
       }
     }
   }

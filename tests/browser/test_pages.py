@@ -148,6 +148,61 @@ def test_dark_charts_are_turned_over_and_pictures_are_not(open_page, book):
     assert "invert" in filters[0] and filters[1] == "none"
 
 
+def test_wide_charts_can_be_read_on_a_phone(open_page):
+    boxes = """() => [...document.querySelectorAll('.wide-picture')].map(box => {
+        const picture = box.querySelector('img');
+        return [picture.clientWidth / picture.naturalWidth, box.clientWidth < innerWidth,
+                box.scrollWidth > box.clientWidth, box.tabIndex, box.getAttribute('aria-label')];
+    })"""
+    narrow, wide = (open_page("notebooks/12_one_dimensional_drsn.html", width=width) for width in (390, 1280))
+    for page in (narrow, wide):
+        page.wait_for_load_state("load")
+        page.wait_for_selector(".wide-picture")
+    assert len(narrow.evaluate(boxes)) >= 4
+    for scale, inside, scrolls, place, label in narrow.evaluate(boxes):
+        assert (inside, scrolls, place) == (True, True, 0) and label.endswith("scrolls sideways")
+        assert scale > 0.39
+    assert len({label for *_, label in narrow.evaluate(boxes)}) == len(narrow.evaluate(boxes))
+    assert all((scrolls, place) == (False, -1) for _, _, scrolls, place, _ in wide.evaluate(boxes))
+    narrow.locator(".wide-picture").first.focus()
+    narrow.keyboard.press("ArrowRight")
+    narrow.wait_for_function("document.querySelector('.wide-picture').scrollLeft > 0")
+
+
+def test_tables_of_words_fit_a_desktop(open_page):
+    page = open_page("notebooks/results.html", width=WIDTHS["desktop"])
+    over = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText)"
+    assert page.locator(".output.text_html:has(table.dataframe)").count() > 3
+    assert page.locator(".output.text_html:has(table.dataframe)").evaluate_all(over) == []
+    # A column of words stands on the left and is broken into lines, one of numbers is neither.
+    look = "cell => [getComputedStyle(cell).textAlign, getComputedStyle(cell).whiteSpace]"
+    cells = page.locator("table.dataframe").first.locator("tbody tr").first.locator("td")
+    assert cells.first.evaluate(look) == ["left", "normal"] and cells.last.evaluate(look) == ["right", "nowrap"]
+
+
+def test_sentences_are_broken_into_lines_and_printed_tables_are_not(open_page):
+    page = open_page("notebooks/12_one_dimensional_drsn.html", width=WIDTHS["phone"])
+    printed = page.locator(".cell_output .stream pre")
+    look = "all => all.map(e => [e.textContent, getComputedStyle(e).whiteSpace, e.scrollWidth - e.clientWidth])"
+    kinds = set()
+    for text, white_space, over in printed.evaluate_all(look):
+        kinds.add(white_space)
+        if white_space == "pre-wrap":
+            assert over <= 1 and not re.search(r"\S {2,}\S", text)
+    assert kinds == {"pre", "pre-wrap"}
+
+
+def test_no_line_begins_with_the_comma_behind_a_formula(open_page):
+    page = open_page("notebooks/03_soft_thresholding.html", width=WIDTHS["phone"])
+    page.wait_for_function("document.querySelectorAll('mjx-container').length > 20")
+    kept = page.locator(".unbroken").evaluate_all("all => all.map(e => getComputedStyle(e).whiteSpace)")
+    assert len(kept) > 5 and set(kept) == {"nowrap"}
+    loose = """() => [...document.querySelectorAll('.bd-article span.math')]
+        .map(e => e.nextSibling).filter(e => e?.nodeType === 3 && /^[,.;:]/.test(e.data) && !e.parentElement.matches('.unbroken'))
+        .map(e => e.data)"""
+    assert page.evaluate(loose) == []
+
+
 def test_nothing_moves_for_those_who_ask(open_page):
     page = open_page("book/intro.html", reduced_motion="reduce")
     moving = page.evaluate(
