@@ -121,6 +121,22 @@ def test_a_training_that_diverges_is_told_and_recorded():
     assert record["history"]["loss"] == [None]
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the pipeline is TensorFlow's")
+def test_own_pipeline_gives_the_batches_of_arrays(undisturbed, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(23, 4)).astype("float32"), np.arange(23)
+    made = fit._batches(x, y, 5, (x[:3], y[:3]), devices=1)
+    assert made["x"].options().autotune.enabled is False and "batch_size" not in made
+    batches = [(array(a), array(b)) for a, b in made["x"]]
+    assert [len(b) for _, b in batches] == [5, 5, 5, 5, 3] and int(made["x"].cardinality()) == 5
+    np.testing.assert_array_equal(np.concatenate([a for a, _ in batches]), x)
+    np.testing.assert_array_equal(np.concatenate([b for _, b in batches]), y)
+    assert fit._batches(x, y, 5, None, devices=1)["validation_data"] is None
+    of_arrays = fit._batches
+    monkeypatch.setattr(fit, "_batches", lambda *given: of_arrays(*given[:-1], devices=2))
+    assert quick()["history"] == undisturbed[0]["history"]
+
+
 def test_order_of_samples():
     order = fit.batch_order(3, 1, 105, 20)
     assert order.shape == (5, 20) and len(np.unique(order)) == 100

@@ -539,13 +539,15 @@ def _pipeline(x, y, size):
     x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
     options = tf.data.Options()
     options.autotune.enabled = False
-    batches = tf.data.Dataset.range(-(-len(x) // size))
+
+    def batch(k):
+        parts = [one[k * size : (k + 1) * size] for one in (x, y)]
+        if len(x) % size == 0:  # then the size of a batch is known, as Keras makes it known
+            parts = [tf.ensure_shape(part, (size, *one.shape[1:])) for part, one in zip(parts, (x, y), strict=True)]
+        return tuple(parts)
+
     # One batch ahead, so that the slicing is not waited for.
-    return (
-        batches.map(lambda k: (x[k * size : (k + 1) * size], y[k * size : (k + 1) * size]))
-        .prefetch(1)
-        .with_options(options)
-    )
+    return tf.data.Dataset.range(-(-len(x) // size)).map(batch).prefetch(1).with_options(options)
 
 
 class _Watch(keras.callbacks.Callback):

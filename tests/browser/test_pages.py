@@ -198,8 +198,8 @@ def test_no_line_begins_with_the_comma_behind_a_formula(open_page):
     kept = page.locator(".unbroken").evaluate_all("all => all.map(e => getComputedStyle(e).whiteSpace)")
     assert len(kept) > 5 and set(kept) == {"nowrap"}
     loose = """() => [...document.querySelectorAll('.bd-article span.math')]
-        .map(e => e.nextSibling).filter(e => e?.nodeType === 3 && /^[,.;:]/.test(e.data) && !e.parentElement.matches('.unbroken'))
-        .map(e => e.data)"""
+        .map(e => e.nextSibling).filter(e => e?.nodeType === 3 && /^[,.;:]/.test(e.data))
+        .filter(e => !e.parentElement.matches('.unbroken')).map(e => e.data)"""
     assert page.evaluate(loose) == []
 
 
