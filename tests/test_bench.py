@@ -246,12 +246,11 @@ def test_page_on_speed_says_what_was_measured():
     assert max(faster) < 2
     took = {(r["samples"], r["variant"], r["part"]): r["milliseconds"] for r in stored("parts")["parts"]}
     whole = max(samples for samples, _, _ in took)
-    for variant, share in {"drsn-cw": 0.2, "aprelu": 0.3}.items():
+    for variant in ("drsn-cw", "aprelu"):
         more = {n: took[n, variant, "step"] - took[n, "resnet", "step"] for n in (parts.SMALL, whole)}
-        assert share < more[parts.SMALL] / more[whole] < 0.8
+        assert 0.15 < more[parts.SMALL] / more[whole] < 0.4
         update = [took[parts.SMALL, v, "step"] - took[parts.SMALL, v, "gradient"] for v in (variant, "resnet")]
         assert update[0] - update[1] > 0.15 * more[parts.SMALL]
-    assert took[parts.SMALL, "aprelu", "step"] - took[parts.SMALL, "resnet", "step"] > 3
 
 
 def test_step_taken_apart():
