@@ -270,6 +270,19 @@ def test_step_taken_apart():
     )
 
 
+def test_importing_the_benchmarks_changes_no_setting():
+    # Processes that a test starts would inherit it, and compute on another backend than the tested one.
+    code = """
+import os
+import keras  # which reads its setting here, once
+os.environ["KERAS_BACKEND"] = "whatever it was"
+before = dict(os.environ)
+import benchmarks.floor, benchmarks.many_at_once, benchmarks.parts
+print({key for key in os.environ if os.environ[key] != before.get(key)})
+"""
+    assert helpers.run_python(code, env={"TF_CPP_MIN_LOG_LEVEL": "2"}).splitlines()[-1] == "set()"
+
+
 def speed_tables():
     """The extension that makes the page's tables."""
     import sys

@@ -223,10 +223,6 @@ def _score_rows(report):
     several, chance = len(report["settings"]["seeds"]) > 1, _chance(report)
     figure = plotting.score_rows(scores, chance=chance)
     (axis,) = figure.axes
-    if not several:
-        for line in axis.get_lines():
-            if line.get_linestyle() == "-":
-                line.remove()
     place = axis.get_xaxis_transform()
     axis.text(chance, 1.01, "guessing", fontsize=9, ha="center", va="bottom", transform=place)
     means = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in scores.items())
