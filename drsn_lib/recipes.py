@@ -378,6 +378,13 @@ def digest(settings):
 
 _GATED = tuple(Variant(name, name) for name in ("resnet", "senet", "drsn-cs", "drsn-cw"))
 _WITH_CONVNET = (Variant("convnet", "convnet"), *_GATED)
+# Gates that begin as if they were not there: thresholds near 0, excitations near 1. The others begin at 0.5.
+_NEUTRAL = (
+    Variant("senet-open", "senet", (("initial_scale", 0.98),)),
+    Variant("drsn-cs-low", "drsn-cs", (("initial_scale", 0.02),)),
+    Variant("drsn-cw-low", "drsn-cw", (("initial_scale", 0.02),)),
+)
+_START_NOTE = "senet-open, drsn-cs-low and drsn-cw-low begin nearly as the resnet; other gates begin at one half."
 _SMOKE = Budget(
     epochs=2,
     batch_size=50,
@@ -544,11 +551,15 @@ _CIFAR10_SNR = dataclasses.replace(
     name="cifar10-snr",
     title="photographs, trained clean or in noise that is noise, tested at every level",
     source="this book; network and budgets of the article with TFLearn code (2019)",
-    notes=("No source did just this: faithful means the article's schedule.",),
+    notes=("No source did just this: faithful means the article's schedule.", _START_NOTE),
+    variants=(*_GATED, *_NEUTRAL),
     data=Data("cifar10", divide=255.0, center="channel"),
     conditions=(_NO_NOISE, _LEVELS[4]),
     probes=(_NO_NOISE, *_LEVELS[1:7]),
-    plans=(Plan(32, "modern", 5, ("resnet", "drsn-cw", "senet", "drsn-cs"), (_NO_NOISE, _LEVELS[4])),),
+    plans=(
+        Plan(32, "modern", 5, ("resnet", "drsn-cw", "senet", "drsn-cs"), (_NO_NOISE, _LEVELS[4])),
+        Plan(33, "modern", 5, ("senet-open", "drsn-cw-low"), (_LEVELS[4],)),
+    ),
 )
 
 _RECORD_16 = ("Affine", (("rotation", 30.0), ("shear", 30.0), ("zoom", 0.2), ("shift", 0.125), ("flip", True)))
@@ -647,10 +658,11 @@ _VIBRATION_SNR = Recipe(
         "The paper's folds mix windows of one recording; here every recording is on one side.",
         "Noise is added once to training and test windows, as in the paper.",
         "Mixed noise is Gaussian, every window at a level of its own, uniform in decibels: not the paper's.",
+        _START_NOTE,
     ),
     data=Data("vibration", options=(("recordings", 10), ("windows", 40))),
     preset="vibration",
-    variants=_WITH_CONVNET,
+    variants=(*_WITH_CONVNET, *_NEUTRAL),
     budgets=(
         ("faithful", _PAPER_1),
         ("modern", _ONE_CYCLE),
@@ -662,6 +674,13 @@ _VIBRATION_SNR = Recipe(
     probes=(*(one for one in _NOISES if dict(one)["noise"] == "gaussian" or one[1][1] % 5 == 0), _NO_NOISE),
     plans=(
         Plan(25, "modern", 5, ("resnet", "senet", "drsn-cw", "drsn-cs", "convnet"), (*_NOISES, _NO_NOISE)),
+        Plan(
+            26,
+            "modern",
+            5,
+            ("resnet", "senet", "drsn-cs", "drsn-cw", "senet-open", "drsn-cs-low", "drsn-cw-low"),
+            (_MIXED_VIBRATION,),
+        ),
         Plan(
             70,
             "faithful",
