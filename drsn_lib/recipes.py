@@ -384,6 +384,8 @@ _NEUTRAL = (
     Variant("drsn-cs-low", "drsn-cs", (("initial_scale", 0.02),)),
     Variant("drsn-cw-low", "drsn-cw", (("initial_scale", 0.02),)),
 )
+_LEARNED_FRACTION = Variant("learned-fraction", "learned-fraction")
+_FRACTION_NOTE = "learned-fraction is a threshold without attention: one fraction a channel, for all samples."
 _START_NOTE = "senet-open, drsn-cs-low and drsn-cw-low begin nearly as the resnet; other gates begin at one half."
 _SMOKE = Budget(
     epochs=2,
@@ -433,7 +435,7 @@ _MNIST_NOISE = Recipe(
 _NO_NOISE = (("noise", "none"), ("snr_db", None))
 _LEVELS = (_NO_NOISE, *((("noise", "gaussian"), ("snr_db", snr)) for snr in (20.0, 15.0, 10.0, 5.0, 0.0, -5.0, -10.0)))
 _MIXED = (("noise", "mixed"), ("low_db", -10.0), ("high_db", 15.0))
-_ABLATIONS = tuple(Variant(name, name) for name in ("fixed-threshold", "learned-threshold", "learned-fraction"))
+_ABLATIONS = (*(Variant(name, name) for name in ("fixed-threshold", "learned-threshold")), _LEARNED_FRACTION)
 
 _MNIST_SNR = Recipe(
     name="mnist-snr",
@@ -551,14 +553,14 @@ _CIFAR10_SNR = dataclasses.replace(
     name="cifar10-snr",
     title="photographs, trained clean or in noise that is noise, tested at every level",
     source="this book; network and budgets of the article with TFLearn code (2019)",
-    notes=("No source did just this: faithful means the article's schedule.", _START_NOTE),
-    variants=(*_GATED, *_NEUTRAL),
+    notes=("No source did just this: faithful means the article's schedule.", _START_NOTE, _FRACTION_NOTE),
+    variants=(*_GATED, _LEARNED_FRACTION, *_NEUTRAL),
     data=Data("cifar10", divide=255.0, center="channel"),
     conditions=(_NO_NOISE, _LEVELS[4]),
     probes=(_NO_NOISE, *_LEVELS[1:7]),
     plans=(
         Plan(32, "modern", 5, ("resnet", "drsn-cw", "senet", "drsn-cs"), (_NO_NOISE, _LEVELS[4])),
-        Plan(33, "modern", 5, ("senet-open", "drsn-cw-low"), (_LEVELS[4],)),
+        Plan(33, "modern", 5, ("learned-fraction", "senet-open", "drsn-cw-low"), (_LEVELS[4],)),
     ),
 )
 
@@ -658,12 +660,12 @@ _VIBRATION_SNR = Recipe(
         "The paper's folds mix windows of one recording; here every recording is on one side.",
         "Noise is added once to training and test windows, as in the paper.",
         "Mixed noise is Gaussian, every window at a level of its own, uniform in decibels: not the paper's.",
-        "learned-fraction is a threshold without attention: one fraction a channel, for all windows.",
         _START_NOTE,
+        _FRACTION_NOTE,
     ),
     data=Data("vibration", options=(("recordings", 10), ("windows", 40))),
     preset="vibration",
-    variants=(*_WITH_CONVNET, Variant("learned-fraction", "learned-fraction"), *_NEUTRAL),
+    variants=(*_WITH_CONVNET, _LEARNED_FRACTION, *_NEUTRAL),
     budgets=(
         ("faithful", _PAPER_1),
         ("modern", _ONE_CYCLE),
