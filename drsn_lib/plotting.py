@@ -1045,7 +1045,8 @@ def score_ladder(groups, chance=None, label="test accuracy"):
             position += 1
             axis.plot([0, score], [position] * 2, color="#d0d0d0", linewidth=1.2, zorder=1)
             axis.plot(score, position, "o", color=color, markersize=8)
-            axis.annotate(f"{score:.2f}", (score, position), (9, 0), textcoords="offset points", va="center")
+            behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # or the line of guessing strikes it through
+            axis.annotate(f"{score:.2f}", (score, position), (9, 0), textcoords="offset points", va="center", bbox=behind)
             ticks.append(position)
             names.append(name)
         position += 1.25
@@ -1343,6 +1344,7 @@ def variant_scores(table, value="test_accuracy", pairs=None, label=None, source=
             right.plot([100 * found.low, 100 * found.high], [row, row], color=color, linewidth=2, marker="|", zorder=1)
         _score_row(right, row, 100 * found.differences.to_numpy(), color)
     words = [f"{VARIANT_NAMES.get(a, a)} \u2212 {VARIANT_NAMES.get(b, b)}" for a, b in pairs]
+    words = [one if len(one) < 28 else one.replace(" \u2212", "\n\u2212") for one in words]  # or no room is left
     right.set_yticks(range(len(pairs)), words)
     right.set_xlabel("difference, percentage points")
     for axis, count in ((left, len(names)), (right, len(pairs))):
@@ -2200,7 +2202,7 @@ def unit_path(columns, rows=("$u$", "after shrinkage")):
 # --- Noisy digits ---------------------------------------------------------------------------------
 
 
-def level_differences(table, pairs, panels=None, value="test_accuracy", source=True):
+def level_differences(table, pairs, panels=None, value="test_accuracy", source=True, one_scale=True):
     """Draws how far networks are ahead of others at each noise level: paired differences and their mean.
 
     Example:
@@ -2222,6 +2224,7 @@ def level_differences(table, pairs, panels=None, value="test_accuracy", source=T
             panel.
         value: String, the column of the scores.
         source: Whether a line at the foot says where the records are from.
+        one_scale: Whether all panels have the same vertical scale.
 
     Returns:
         A Matplotlib figure. Dots are random seeds, marks their means, lines bootstrap intervals of 95 %, from five
@@ -2244,7 +2247,7 @@ def level_differences(table, pairs, panels=None, value="test_accuracy", source=T
     columns = 2 if len(kinds) == 4 else min(3, len(kinds))
     lines = -(-len(kinds) // columns)
     size = (max(5.2, 1.2 + 2.4 * max(columns, 3 * (lines > 1))), 3.9 if lines == 1 else 1.0 + 2.4 * lines)
-    figure, axes = plt.subplots(lines, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(lines, columns, figsize=size, sharex=True, sharey=one_scale, squeeze=False)
     for axis in axes.flat[len(kinds) :]:
         axis.axis("off")
     for axis, kind in zip(axes.flat, kinds, strict=False):

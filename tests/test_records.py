@@ -1093,7 +1093,7 @@ def test_paired_differences():
     np.testing.assert_allclose([back.mean, back.low, back.high], [-found.mean, -found.high, -found.low], atol=2e-3)
     minus = "\N{MINUS SIGN}"
     assert str(back) == (
-        f"resnet minus drsn-cw: {minus}0.0260 (95 % bootstrap interval {minus}{-back.low:.4f} to "
+        f"ResNet minus DRSN-CW: {minus}0.0260 (95 % bootstrap interval {minus}{-back.low:.4f} to "
         f"{f'{back.high:+.4f}'.replace('-', minus)}), n = 5 seeds"
     )
     again = records.paired(mnist_table(), "drsn-cw", "resnet")
@@ -1106,7 +1106,7 @@ def test_few_seeds_are_printed_one_by_one(n):
     found = records.paired(mnist_table({name: scores[:n] for name, scores in SCORES.items()}), "resnet", "drsn-cw")
     each = [f"{one:+.4f}".replace("-", "\N{MINUS SIGN}") for one in found.differences]
     mean = f"{found.mean:+.4f}".replace("-", "\N{MINUS SIGN}")
-    assert str(found) == f"resnet minus drsn-cw: {mean} (seed by seed {', '.join(each)}), n = {n} seeds"
+    assert str(found) == f"ResNet minus DRSN-CW: {mean} (seed by seed {', '.join(each)}), n = {n} seeds"
     assert not found.enough and len(each) == n and found.low <= found.mean <= found.high
     assert records.paired(mnist_table(), "resnet", "drsn-cw").enough
     assert not records.paired(mnist_table({name: [0.9] for name in SCORES}), "resnet", "drsn-cw").enough
@@ -1218,6 +1218,31 @@ def test_what_cannot_be_paired_is_said():
         records.paired(table, "drsn-cw", "resnet", confidence=95)
 
 
+def test_matched_runs_are_of_one_budget_and_of_shared_seeds(tmp_path):
+    pair = ["resnet", "drsn-cw"]
+
+    def found(**words):
+        runs = records.matched("mnist-noise", pair, folder=tmp_path, **words)
+        assert len({(run["variant"], run["seed"]) for run in runs}) == len(runs)
+        assert {run["seed"] for run in runs if run["variant"] == "resnet"} == {
+            run["seed"] for run in runs if run["variant"] == "drsn-cw"
+        }
+        return {(run["budget"], run["seed"]) for run in runs}
+
+    fill(tmp_path, make("resnet", 0))
+    assert found() == set()
+    fill(tmp_path, make("drsn-cw", 0), make("drsn-cw", 1), make("senet", 1))
+    assert found() == {("modern", 0)}
+    fill(tmp_path, *(make(name, seed, budget="faithful") for name in pair for seed in range(3)))
+    assert found() == {("faithful", seed) for seed in range(3)}  # more of them
+    fill(tmp_path, *(make(name, seed) for name in pair for seed in range(1, 5)))
+    fill(tmp_path, *(make(name, seed, budget="faithful") for name in pair for seed in range(3, 7)))
+    assert found() == {("modern", seed) for seed in range(5)}  # enough, and of the budget that comes first
+    assert found(budget="faithful") == {("faithful", seed) for seed in range(7)}
+    with pytest.raises(ValueError, match="must be one of"):
+        records.matched("mnist-nose", pair)
+
+
 def test_the_verdict_is_that_of_the_interval_and_waits_for_five_seeds():
     plain, ahead = [0.90, 0.92, 0.91, 0.93, 0.92], [0.93, 0.94, 0.95, 0.96, 0.93]
 
@@ -1225,8 +1250,8 @@ def test_the_verdict_is_that_of_the_interval_and_waits_for_five_seeds():
         table = mnist_table({"drsn-cw": first, "resnet": second})
         return records.paired(table, "drsn-cw", "resnet", value=value).verdict
 
-    assert verdict(ahead, plain) == "drsn-cw is ahead"
-    assert verdict(plain, ahead) == "resnet is ahead"
+    assert verdict(ahead, plain) == "DRSN-CW is ahead"
+    assert verdict(plain, ahead) == "ResNet is ahead"
     assert verdict([0.95, 0.90, 0.92, 0.91, 0.93], plain) == "undecided"
     assert verdict(plain, plain) == "undecided"  # no difference at all, in an interval of no width
     for n in (2, 3, 4):  # the interval misses zero with room to spare, and three seeds are three seeds
@@ -1241,7 +1266,7 @@ def test_the_verdict_is_that_of_the_interval_and_waits_for_five_seeds():
 def test_intervals_at_the_edge(method):
     one = records.paired(mnist_table({"resnet": [0.9], "drsn-cw": [0.95]}), "drsn-cw", "resnet", method=method)
     assert np.isnan([one.sd, one.low, one.high]).all() and one.n == 1
-    assert str(one) == "drsn-cw minus resnet: +0.0500, n = 1 seed"
+    assert str(one) == "DRSN-CW minus ResNet: +0.0500, n = 1 seed"
     equal = records.paired(
         mnist_table({"resnet": [0.5] * 3, "drsn-cw": [0.75] * 3}), "drsn-cw", "resnet", method=method
     )

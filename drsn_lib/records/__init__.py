@@ -8,7 +8,17 @@ book's own records; `load(folder="runs")` reads yours beside them.
 
 from drsn_lib.records import published as published
 from drsn_lib.records.schema import COLUMNS, run_key, validate
-from drsn_lib.records.statistics import Paired, agreement, by_seed, is_current, missing, paired, provenance, summary
+from drsn_lib.records.statistics import (
+    Paired,
+    agreement,
+    by_seed,
+    is_current,
+    matched,
+    missing,
+    paired,
+    provenance,
+    summary,
+)
 from drsn_lib.records.store import (
     SHIPPED,
     BrokenRecord,
@@ -39,6 +49,7 @@ __all__ = [
     "load_model",
     "load_records",
     "load_weights",
+    "matched",
     "merge",
     "missing",
     "paired",

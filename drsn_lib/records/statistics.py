@@ -7,17 +7,20 @@ import itertools
 
 import numpy as np
 
+from drsn_lib._names import VARIANT_NAMES
 from drsn_lib.records.schema import COLUMNS, plain, run_key
 from drsn_lib.records.store import VARIANT_ORDER, load_records
 from drsn_lib.records.weights import spans
 
-__all__ = ["Paired", "by_seed", "is_current", "missing", "paired", "provenance", "summary"]
+__all__ = ["Paired", "by_seed", "is_current", "matched", "missing", "paired", "provenance", "summary"]
 
 # What must not differ within an average: mixing budgets or devices would compare what is not alike.
 _ALIKE = ("recipe", "variant", "budget", "device")
 _METHODS = ("expanded", "percentile", "bca")
 # From fewer random seeds than these no comparison gives a verdict, and no interval is printed or drawn.
 _ENOUGH_SEEDS = 5
+# Which budget of a recipe to look at first.
+_BUDGETS = ("modern", "short", "faithful")
 
 
 def by_seed(table, value="test_accuracy"):
@@ -118,12 +121,53 @@ def summary(table, by=("variant",), value="test_accuracy"):
     return pd.DataFrame(rows, columns=[*by, "mean", "sd", "n", "runs", *more])
 
 
+def matched(recipe, variants, condition=None, budget=None, folder=None):
+    """Loads the runs of several variants that may be compared: of one budget and device, of the seeds all have.
+
+    Where no budget is asked for, it is the first of modern, short and faithful in which the variants share the
+    five seeds that a verdict takes. If there are so many in none of them, it is the one in which they share most.
+
+    Example:
+
+    >>> from drsn_lib.records import to_table
+    >>> table = to_table(matched("mnist-noise", ["resnet", "drsn-cw"]))
+    >>> found = paired(table, "drsn-cw", "resnet")
+    >>> found.n == table["seed"].nunique(), len(table) == 2 * found.n
+    (True, True)
+
+    Args:
+        recipe: String, the name of a recipe.
+        variants: List of names of variants.
+        condition: Dictionary, part of the condition, as for `load_records`.
+        budget: String, the name of a budget; None chooses.
+        folder: Path of a folder of your own records, as for `load_records`.
+
+    Returns:
+        List of `Record`; empty where no seed has all the variants.
+
+    Raises:
+        ValueError: If there is no recipe of that name; the message lists those with records.
+        FileNotFoundError: If there is no such folder.
+    """
+    best = []
+    for name in _BUDGETS if budget is None else (budget,):
+        runs = load_records(recipe, folder, name, "best", list(variants), condition=condition)
+        seeds = set.intersection(*({run["seed"] for run in runs if run["variant"] == one} for one in variants))
+        runs = [run for run in runs if run["seed"] in seeds]
+        if len(seeds) >= _ENOUGH_SEEDS:
+            return runs
+        if len(seeds) > len({run["seed"] for run in best}):
+            best = runs
+    return best
+
+
 @dataclasses.dataclass(frozen=True)
 class Paired:
     """How much `a` is ahead of `b`, seed by seed.
 
     Printed, it gives the mean with its interval; below five seeds, where an interval would look surer than it is
-    (see `enough`), the single differences stand in the interval's place.
+    (see `enough`), the single differences stand in the interval's place. Networks have the names that tables and
+    charts call them.
 
     Example:
 
@@ -134,7 +178,7 @@ class Paired:
     >>> found.n, round(found.mean, 3), found.differences.round(3).tolist()
     (2, 0.025, [0.03, 0.02])
     >>> print(found)
-    drsn-cw minus resnet: +0.0250 (seed by seed +0.0300, +0.0200), n = 2 seeds
+    DRSN-CW minus ResNet: +0.0250 (seed by seed +0.0300, +0.0200), n = 2 seeds
 
     Args:
         a: String, a variant.
@@ -195,22 +239,22 @@ class Paired:
         >>> rows = [(v, seed, x) for v, numbers in scores.items() for seed, x in enumerate(numbers)]
         >>> table = pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"])
         >>> paired(table, "drsn-cw", "resnet").verdict
-        'drsn-cw is ahead'
+        'DRSN-CW is ahead'
         >>> paired(table[table["seed"] < 3], "drsn-cw", "resnet").verdict
         'no verdict from 3 seeds'
 
         Returns:
             String: `"no verdict from 3 seeds"`; `"undecided"`, the interval holds zero; or which of the two is
-            ahead, by its record's name.
+            ahead, by the name that it has in tables and charts.
         """
         if not self.enough:
             return f"no verdict from {self.n} seed{'s' if self.n > 1 else ''}"
         if not self.low * self.high > 0:  # so of an interval that could not be had, too
             return "undecided"
-        return f"{self.a if self.mean > 0 else self.b} is ahead"
+        return f"{_called(self.a if self.mean > 0 else self.b)} is ahead"
 
     def __str__(self):
-        words = f"{self.a} minus {self.b}: {_signed(self.mean)}"
+        words = f"{_called(self.a)} minus {_called(self.b)}: {_signed(self.mean)}"
         if self.enough:
             words += f" ({100 * self.confidence:g} % bootstrap interval {_signed(self.low)} to {_signed(self.high)})"
         elif self.n > 1:
@@ -240,7 +284,7 @@ def paired(table, a, b, value="test_accuracy", confidence=0.95, method="expanded
     >>> scores = {"resnet": [0.90, 0.92, 0.91, 0.93, 0.92], "drsn-cw": [0.93, 0.94, 0.95, 0.96, 0.93]}
     >>> rows = [(v, seed, x) for v, numbers in scores.items() for seed, x in enumerate(numbers)]
     >>> print(paired(pd.DataFrame(rows, columns=["variant", "seed", "test_accuracy"]), "drsn-cw", "resnet"))
-    drsn-cw minus resnet: +0.0260 (95 % bootstrap interval +0.0131 to +0.0380), n = 5 seeds
+    DRSN-CW minus ResNet: +0.0260 (95 % bootstrap interval +0.0131 to +0.0380), n = 5 seeds
 
     Args:
         table: A table of records; see `load`.
@@ -534,6 +578,10 @@ def _place(name, value):
     if value is None or value != value:
         return (2, "")
     return (1, value) if isinstance(value, str) else (0, value)
+
+
+def _called(variant):
+    return VARIANT_NAMES.get(variant, variant)
 
 
 def _signed(number):
