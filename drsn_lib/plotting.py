@@ -123,7 +123,7 @@ VARIANT_COLORS = {
     "drsn-cw": COLORS["vermillion"],
     "senet-open": "#6b7a00",
     "drsn-cs-low": COLORS["sky"],
-    "drsn-cw-low": COLORS["purple"],
+    "drsn-cw-low": "#6a3d9a",
     "relu": COLORS["blue"],
     "relu-wide": COLORS["gray"],
     "relu-large": COLORS["green"],
@@ -1045,8 +1045,9 @@ def score_ladder(groups, chance=None, label="test accuracy"):
             position += 1
             axis.plot([0, score], [position] * 2, color="#d0d0d0", linewidth=1.2, zorder=1)
             axis.plot(score, position, "o", color=color, markersize=8)
-            behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # or the line of guessing strikes it through
-            axis.annotate(f"{score:.2f}", (score, position), (9, 0), textcoords="offset points", va="center", bbox=behind)
+            # White behind the number, or the line of guessing strikes it through.
+            said = axis.annotate(f"{score:.2f}", (score, position), (9, 0), textcoords="offset points", va="center")
+            said.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
             ticks.append(position)
             names.append(name)
         position += 1.25
