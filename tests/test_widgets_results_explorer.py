@@ -1,6 +1,7 @@
 """The results explorer without a browser: its numbers are the records', its words those of records.Paired."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,20 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def data():
     return ResultsExplorer.load_data()
+
+
+def test_the_script_knows_every_network():
+    text = Path(results_explorer.__file__).with_suffix(".js").read_text(encoding="utf-8")
+    block = text[text.index("const NETWORKS = {") : text.index("};", text.index("const NETWORKS = {"))]
+    known = re.findall(r'"?([\w-]+)"?: \["([^"]+)", "(\w+)"\]', block)
+    assert {key: name for key, name, _ in known} == results_explorer.NAMES
+    assert [key for key, _, _ in known] == list(results_explorer.NAMES)
+    color = {key: color for key, _, color in known}
+    for study in ResultsExplorer.load_data().values():
+        for condition in study["trained"].values():
+            for table in condition["noises"].values():
+                drawn = [color[key] for key in table["networks"]]
+                assert len(set(drawn)) == len(drawn), drawn
 
 
 @pytest.mark.parametrize("n", [2, 4, 7])

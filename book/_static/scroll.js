@@ -91,7 +91,7 @@ addEventListener("DOMContentLoaded", () => {
       for (const cell of cells) {
         cell.classList.toggle("words", words);
         cell.classList.toggle("long", words && longest > 16);
-        cell.style.setProperty("--least", `${Math.min(19, Math.ceil(longest / 2) + 2)}ch`); // two lines, or as many as it takes
+        cell.style.setProperty("--least", `${Math.min(16, Math.ceil(longest / 2) + 2)}ch`); // two lines, or as many as it takes
       }
     }
   }

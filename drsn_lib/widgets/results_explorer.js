@@ -9,8 +9,10 @@ const ResultsExplorer = (() => {
   const NOISES = { gaussian: "Gaussian", laplacian: "Laplacian" };
   const NETWORKS = {
     convnet: ["ConvNet", "gray"], resnet: ["ResNet", "blue"], "senet-textbook": ["SENet, textbook", "soft"], senet: ["SENet", "orange"],
+    "senet-open": ["SENet, open start", "soft"],
     "fixed-threshold": ["fixed threshold", "ink"], "learned-threshold": ["learned threshold", "sky"],
-    "learned-fraction": ["learned fraction", "purple"], "drsn-cs": ["DRSN-CS", "green"], "drsn-cw": ["DRSN-CW", "vermillion"],
+    "learned-fraction": ["learned fraction", "purple"], "drsn-cs": ["DRSN-CS", "green"], "drsn-cs-low": ["DRSN-CS, low start", "sky"],
+    "drsn-cw": ["DRSN-CW", "vermillion"], "drsn-cw-low": ["DRSN-CW, low start", "ink"],
   };
   const name = (key) => NETWORKS[key][0];
   const color = (key) => NETWORKS[key][1];
