@@ -95,7 +95,8 @@ const ResultsExplorer = (() => {
     const { levels } = tableOf(at);
     const narrow = width < 560;
     const height = narrow ? 330 : 380;
-    const box = { left: 40, right: width - (narrow ? 112 : 140), top: 34, bottom: height - 42 };
+    const longest = Math.max(...at.networks.map((key) => name(key).length));
+    const box = { left: 40, right: width - Math.max(narrow ? 112 : 140, 22 + 6.8 * longest), top: 34, bottom: height - 42 };
     const ratios = levels.filter((v) => v !== CLEAN);
     const within = scale([ratios[0], ratios.at(-1)], [box.left + 10, box.right - 48]);
     const x = (v) => (v === CLEAN ? box.right - 8 : within(v));
@@ -266,7 +267,8 @@ const ResultsExplorer = (() => {
       .controls > .slider { grid-column: span 5; } .controls > .buttons { grid-column: span 4; } .charts { margin-top: 18px; }
       table { border-collapse: collapse; width: 100%; } caption { text-align: left; font-weight: 600; font-size: 14px; } small { color: var(--soft); }
       th, td { text-align: left; vertical-align: top; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); } th, td:nth-child(2) { white-space: nowrap; }
-      .narrow :is(th, td) { padding-right: 8px; } .narrow :is(th, td):last-child { padding-right: 0; } .narrow thead th:last-child, .narrow th.long { white-space: normal; }`,
+      .narrow :is(th, td) { padding-right: 8px; } .narrow :is(th, td):last-child { padding-right: 0; } thead th:last-child, th.long { white-space: normal; }
+      .charts { grid-template-columns: repeat(2, minmax(0, 1fr)); }`,
     create,
     math: { shown, scores, measures, csv },
   });
