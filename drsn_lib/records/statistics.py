@@ -149,16 +149,21 @@ def matched(recipe, variants, condition=None, budget=None, folder=None):
         ValueError: If there is no recipe of that name; the message lists those with records.
         FileNotFoundError: If there is no such folder.
     """
-    best = []
-    for name in _BUDGETS if budget is None else (budget,):
-        runs = load_records(recipe, folder, name, "best", list(variants), condition=condition)
-        seeds = set.intersection(*({run["seed"] for run in runs if run["variant"] == one} for one in variants))
-        runs = [run for run in runs if run["seed"] in seeds]
-        if len(seeds) >= _ENOUGH_SEEDS:
-            return runs
-        if len(seeds) > len({run["seed"] for run in best}):
-            best = runs
-    return best
+    runs = load_records(recipe, folder, budget, "best", list(variants), condition=condition)
+
+    def shared(name):
+        here = [run for run in runs if run["budget"] == name]
+        return set.intersection(*({run["seed"] for run in here if run["variant"] == one} for one in variants))
+
+    seeds = {name: shared(name) for name in (_BUDGETS if budget is None else (budget,))}
+    best = _best_budget(seeds)
+    return [run for run in runs if run["budget"] == best and run["seed"] in seeds[best]]
+
+
+def _best_budget(seeds):
+    """The budget to show, of a dictionary from budgets to their seeds: the first with enough, or that with most."""
+    order = sorted(seeds, key=lambda name: _BUDGETS.index(name) if name in _BUDGETS else len(_BUDGETS))
+    return next((name for name in order if len(seeds[name]) >= _ENOUGH_SEEDS), max(order, key=lambda n: len(seeds[n])))
 
 
 @dataclasses.dataclass(frozen=True)

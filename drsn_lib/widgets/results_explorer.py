@@ -13,7 +13,6 @@ STUDIES = ("mnist-snr", "vibration-snr", "cifar10-snr")
 CLEAN = 99.0  # stands for "no noise" among levels in dB
 ENOUGH_SEEDS = 5  # for a verdict, and for an interval to be drawn, as in records.Paired
 NAMES = {key: name for key, name in VARIANT_NAMES.items() if "relu" not in key}  # of the networks of the studies
-_BUDGETS = ("modern", "short", "faithful")
 _RESAMPLES = 10_000
 
 
@@ -84,8 +83,12 @@ def _words(condition):
 
 def _alike(found):
     """The records of one budget, and of every network those with the settings of the latest."""
-    there = {record["budget"] for record in found}
-    budget = min(there, key=lambda name: _BUDGETS.index(name) if name in _BUDGETS else len(_BUDGETS))
+    from drsn_lib.records.statistics import _best_budget
+
+    seeds = {}
+    for record in found:
+        seeds.setdefault(record["budget"], set()).add(record["seed"])
+    budget = _best_budget(seeds)
     found = [record for record in found if record["budget"] == budget and record["variant"] in NAMES]
     latest = {r["variant"]: r["digest"] for r in sorted(found, key=lambda r: r["date"])}
     return [record for record in found if record["digest"] == latest[record["variant"]]]
