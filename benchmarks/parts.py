@@ -10,7 +10,6 @@ In every round each network runs each part once, in a random order. Results go t
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -26,7 +25,7 @@ from benchmarks import compare, run, steps  # noqa: E402
 PATH = ROOT / "benchmarks" / "results" / "parts.json"
 SMALL = 2  # samples
 PARTS = ("forward", "gradient", "step")  # each holds the one before
-FEWEST, MOST, SECONDS = 15, 201, 30
+SECONDS = 30
 
 
 def parts_of(network, variant, samples=None):
@@ -61,22 +60,8 @@ def measure(network="vibration", variants=steps.VARIANTS, seconds=SECONDS):
     for samples in (None, SMALL):
         for variant in variants:
             made, count = parts_of(network, variant, samples)
-            ways |= {(count, variant, part): one for part, one in made.items()}
-    order, times = np.random.default_rng(0), {key: [] for key in ways}
-
-    def one_round(keep=True):
-        for index in order.permutation(len(ways)):
-            key, one = list(ways.items())[index]
-            start = time.perf_counter()
-            np.asarray(one()[0] if key[2] == "gradient" else one())
-            if keep:
-                times[key].append(time.perf_counter() - start)
-
-    one_round(keep=False)  # traces
-    start = time.perf_counter()
-    one_round(keep=False)
-    for _ in range(int(np.clip(seconds / (time.perf_counter() - start), FEWEST, MOST))):
-        one_round()
+            ways |= {(count, variant, part): _fetching(part, one) for part, one in made.items()}
+    times = steps.in_turns(ways, seconds)
     rows = []
     for (samples, variant, part), found in times.items():
         base = times[samples, variants[0], part]
@@ -92,6 +77,11 @@ def measure(network="vibration", variants=steps.VARIANTS, seconds=SECONDS):
             }
         )
     return rows
+
+
+def _fetching(part, one):
+    """The part, waited for."""
+    return lambda: np.asarray(one()[0] if part == "gradient" else one())
 
 
 def main():

@@ -6,6 +6,7 @@ that nothing but the network, the loss, the optimizer and the metrics is timed.
 """
 
 import statistics
+import time
 
 import keras
 import numpy as np
@@ -121,6 +122,38 @@ def _jax_state(model):
 def _fetched(outputs):
     """The outputs as arrays: to fetch them is to wait for them."""
     return keras.tree.map_structure(ops.convert_to_numpy, outputs)
+
+
+FEWEST, MOST = 15, 201  # rounds
+
+
+def in_turns(ways, seconds):
+    """Times several functions side by side: in every round each runs once, in a random order.
+
+    Args:
+        ways: Dictionary from any key to a function without arguments that returns when all is computed.
+        seconds: Float, how long the rounds may take in all, within `FEWEST` and `MOST` rounds.
+
+    Returns:
+        Dictionary from the keys to lists of seconds, one a round.
+    """
+    order, times = np.random.default_rng(0), {key: [] for key in ways}
+    named = list(ways.items())
+
+    def one_round(kept=True):
+        for index in order.permutation(len(named)):
+            key, one = named[index]
+            start = time.perf_counter()
+            one()
+            if kept:
+                times[key].append(time.perf_counter() - start)
+
+    one_round(kept=False)  # traces and compiles
+    start = time.perf_counter()
+    one_round(kept=False)
+    for _ in range(int(np.clip(seconds / (time.perf_counter() - start), FEWEST, MOST))):
+        one_round()
+    return times
 
 
 # How the memory of a step is told, on each backend.

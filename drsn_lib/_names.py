@@ -26,4 +26,5 @@ VARIANT_NAMES = {
     "aprelu-full": "APReLU, paper's width",
     "aprelu-large": "APReLU, enlarged",
     "drsn-cw-aprelu": "DRSN-CW, APReLU",
+    "learned-fraction-aprelu": "learned fraction, APReLU",
 }

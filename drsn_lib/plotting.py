@@ -137,6 +137,7 @@ VARIANT_COLORS = {
     "aprelu-full": COLORS["orange"],
     "aprelu-large": COLORS["vermillion"],
     "drsn-cw-aprelu": "#6a3d9a",
+    "learned-fraction-aprelu": "#00695c",
 }
 # How a chart names the networks.
 VARIANT_NAMES = dict(_names.VARIANT_NAMES)
@@ -1176,6 +1177,7 @@ _VARIANT_LOOKS = {
     "aprelu-full": ((0, (6, 1.5, 1, 1.5)), "v"),
     "aprelu-large": ((0, (4, 1, 4, 1, 1, 1)), "p"),
     "drsn-cw-aprelu": ((0, (4, 1, 4, 1, 1, 1)), "*"),
+    "learned-fraction-aprelu": ((0, (5, 1.5)), "X"),
 }
 
 

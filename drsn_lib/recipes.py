@@ -718,7 +718,7 @@ _VIBRATION_APRELU = dataclasses.replace(
         "The paper has windows of 4096 points, 6 to 12 units and 5, 3 and 1 dB; here it is the network of 2020.",
         "The variants drsn-cw and drsn-cw-aprelu are this book's: whether the two ideas add up.",
         "So is relu-wide: ReLU with about as many parameters as APReLU brings.",
-        "And aprelu-low, which starts with slopes near 0 instead of near 0.5.",
+        "And learned-fraction-aprelu, with thresholds without attention, and aprelu-low, whose slopes start near 0.",
     ),
     variants=(
         _with_activation("relu", "relu"),
@@ -733,6 +733,7 @@ _VIBRATION_APRELU = dataclasses.replace(
         _with_activation("aprelu-low", "APReLU", (("initial_scale", 0.02),)),
         _with_activation("drsn-cw", "relu", network="drsn-cw"),
         _with_activation("drsn-cw-aprelu", "APReLU", network="drsn-cw"),
+        _with_activation("learned-fraction-aprelu", "APReLU", network="learned-fraction"),
     ),
     conditions=(_MIXED_VIBRATION, _NO_NOISE),
     probes=(*(one for one in _NOISES if dict(one)["noise"] == "gaussian"), _NO_NOISE),
@@ -753,6 +754,7 @@ _VIBRATION_APRELU = dataclasses.replace(
                 "aprelu-low",
                 "drsn-cw",
                 "drsn-cw-aprelu",
+                "learned-fraction-aprelu",
             ),
             (_MIXED_VIBRATION,),
         ),
@@ -768,6 +770,7 @@ _CWRU_MODERN = Budget(
     validation=0.1,
     augment=(("RandomRoll", ()),),
 )
+_CWRU_WANTED = ("resnet", "senet", "drsn-cw", "drsn-cs", "learned-fraction", "convnet")
 _CWRU_SHORT = dataclasses.replace(_CWRU_MODERN, epochs=15, data=(("overlap", 0.0),))
 
 
@@ -779,11 +782,12 @@ def _cwru(name, title, split, worth):
         notes=(
             "No source did just this: faithful means the paper's schedule.",
             "Three kinds of fault; the normal recording exists at one load only and is left out.",
+            _FRACTION_NOTE,
         ),
         data=Data("cwru", standardize=True, split=split, options=(("rate", "12k"), ("overlap", 0.5))),
         preset="vibration",
         network=(("num_classes", 3),),
-        variants=_WITH_CONVNET,
+        variants=(*_WITH_CONVNET, _LEARNED_FRACTION),
         budgets=(
             ("faithful", _PAPER_1),
             ("modern", _CWRU_MODERN),
@@ -792,7 +796,7 @@ def _cwru(name, title, split, worth):
         ),
         conditions=_CWRU_CONDITIONS,
         probes=_CWRU_CONDITIONS,
-        plans=(Plan(worth, "modern", 5, ("resnet", "senet", "drsn-cw", "drsn-cs", "convnet"), _CWRU_CONDITIONS),),
+        plans=(Plan(worth, "modern", 5, _CWRU_WANTED, _CWRU_CONDITIONS),),
     )
 
 

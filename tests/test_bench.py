@@ -257,7 +257,7 @@ def test_step_taken_apart():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("it takes TensorFlow's step apart")
     rows = parts.measure("mnist", ("resnet", "drsn-cw"), seconds=0)
-    assert {row["rounds"] for row in rows} == {parts.FEWEST} and len(rows) == 2 * 2 * 3
+    assert {row["rounds"] for row in rows} == {steps.FEWEST} and len(rows) == 2 * 2 * 3
     took = {(row["samples"], row["variant"], row["part"]): row["milliseconds"] for row in rows}
     batch = max(samples for samples, _, _ in took)
     for variant in ("resnet", "drsn-cw"):

@@ -67,13 +67,13 @@ class LearnedThreshold(keras.layers.Layer):
 
     def build(self, input_shape):
         """Makes one weight a channel."""
-        channels = _common.feature_map("LearnedThreshold", input_shape)
+        self.channels = _common.feature_map("LearnedThreshold", input_shape)
         if self.relative:
             start = _common.logit(self.initial_scale)
         else:
             start = math.log(math.expm1(self.initial_scale * _MEAN_MAGNITUDE))
         self.raw = self.add_weight(
-            shape=(channels,), initializer=keras.initializers.Constant(start), trainable=self.trainable, name="raw"
+            shape=(self.channels,), initializer=keras.initializers.Constant(start), trainable=self.trainable, name="raw"
         )
 
     def thresholds(self, x):
@@ -90,12 +90,13 @@ class LearnedThreshold(keras.layers.Layer):
     def _thresholds(self, x):
         raw = kops.cast(self.raw, x.dtype)
         if self.relative:
-            return kops.sigmoid(raw) * _common.mean_over_space(kops.abs(x), x.shape[-1])
-        return kops.broadcast_to(kops.softplus(raw), (kops.shape(x)[0], x.shape[-1]))
+            return kops.sigmoid(raw) * _common.mean_over_space(kops.abs(x), self.channels)
+        return kops.broadcast_to(kops.softplus(raw), (kops.shape(x)[0], self.channels))
 
     def call(self, x):
         """Shrinks the feature map."""
-        return ops.soft_threshold(x, _common.over_space(self._thresholds(x), x))
+        rows = _common.rows(x)
+        return _common.unrowed(ops.soft_threshold(rows, _common.over_space(self._thresholds(rows), rows)), x)
 
     def compute_output_shape(self, input_shape):
         """The shape of the input."""
