@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import compare, floor, merge_layer_port, parts, run, steps
+from benchmarks import compare, floor, merge_layer_port, parts, pieces, run, steps
 from drsn_lib import layers, models
 
 SMALL = {
@@ -253,6 +253,38 @@ def test_page_on_speed_says_what_was_measured():
         assert update[0] - update[1] > 0.15 * more[parts.SMALL]
 
 
+def test_page_on_speed_says_what_the_pieces_cost():
+    results = stored("pieces")
+    cost = {
+        (r["backend"], r["network"], r["mode"], r["variant"]): r["to_resnet"]["ratio"] - 1 for r in results["pieces"]
+    }
+    assert len(cost) == len(run.BACKENDS) * len(pieces.NETWORKS) * len(steps.MODES) * len(pieces.VARIANTS)
+    for network in pieces.NETWORKS:
+        for mode in steps.MODES:
+            assert abs(cost["jax", network, mode, "fixed-threshold"]) < 0.03
+    wanted = compare.TO_RESNET["drsn-cw"] - 1
+    assert cost["tensorflow", "vibration", "inference", "fixed-threshold"] > 1.9 * wanted
+    for backend, mode in (("tensorflow", "training"), ("torch", "training"), ("torch", "inference")):
+        threshold = cost[backend, "vibration", mode, "fixed-threshold"]
+        assert threshold > 0.4 * (compare.target(backend, "drsn-cw", "resnet") - 1)
+        mean = cost[backend, "vibration", mode, "learned-fraction"] - threshold
+        assert mean < 0.05 < cost[backend, "vibration", mode, "drsn-cw"] - threshold
+    head, table = speed_tables().pieces(results)
+    assert [line[0] for line in table] == ["digits", *[""] * 5, "gearbox", *[""] * 5]
+    assert head[2:] == ["fixed threshold", "learned fraction", "SENet", "DRSN-CW"]
+    said = speed_tables().where(results)
+    assert all(f"{name} {results['versions'][one]}" in said for one, name in speed_tables().TITLES.items())
+
+
+def test_pieces_are_timed():
+    rows = pieces.measure(["mnist"], ("resnet", "fixed-threshold"), seconds=0)
+    assert [(row["mode"], row["variant"]) for row in rows] == [
+        (mode, variant) for mode in steps.MODES for variant in ("resnet", "fixed-threshold")
+    ]
+    assert all(row["rounds"] == steps.FEWEST and row["milliseconds"] > 0 for row in rows)
+    assert rows[0]["to_resnet"]["ratio"] == 1 and rows[0]["backend"] == keras.backend.backend()
+
+
 def test_step_taken_apart():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("it takes TensorFlow's step apart")
@@ -277,7 +309,7 @@ import os
 import keras  # which reads its setting here, once
 os.environ["KERAS_BACKEND"] = "whatever it was"
 before = dict(os.environ)
-import benchmarks.floor, benchmarks.many_at_once, benchmarks.parts
+import benchmarks.floor, benchmarks.many_at_once, benchmarks.parts, benchmarks.pieces
 print({key for key in os.environ if os.environ[key] != before.get(key)})
 """
     assert helpers.run_python(code, env={"TF_CPP_MIN_LOG_LEVEL": "2"}).splitlines()[-1] == "set()"

@@ -114,13 +114,37 @@ def parts(results):
     return head, rows
 
 
+def pieces(results):
+    """Head and rows of a gate put together piece by piece: ratios to the first network."""
+    found = {tuple(row[key] for key in ("network", "backend", "mode", "variant")): row for row in results["pieces"]}
+    variants = list(dict.fromkeys(key[-1] for key in found))[1:]
+    rows = []
+    for network, backend, mode in dict.fromkeys(key[:3] for key in sorted(found, key=_order)):
+        ratios = [found[network, backend, mode, variant]["to_resnet"]["ratio"] for variant in variants]
+        rows.append([NETWORKS[network], f"{TITLES[backend]}, {mode}", *[f"{one:.2f}" for one in ratios]])
+    for line in rows[::-1]:
+        line[0] = "" if line is not next(one for one in rows if one[0] == line[0]) else line[0]
+    return ["Network", "Step", *[names()[variant] for variant in variants]], rows
+
+
+def _order(key):
+    network, backend, mode, _ = key
+    return list(NETWORKS).index(network), list(TITLES).index(backend), mode == "inference"
+
+
 def where(results):
     """A sentence that says what the numbers were measured with."""
     machine, versions = results["machine"], results["versions"]
     backend = results.get("backend", "tensorflow" if "parts" in results else "jax")
+    libraries = " and ".join(
+        f"{TITLES[one]} {versions[one]}" for one in ([backend] if isinstance(backend, str) else backend)
+    )
     device = results.get("device", {}).get("name") or machine["processor"]
-    said = f"{device}, {machine['cores']} cores; {TITLES[backend]} {versions[backend]}, Keras {versions['keras']}; "
+    said = f"{device}, {machine['cores']} cores; {libraries}, Keras {versions['keras']}; "
     said += f"{results['date'][:10]}, commit {results['commit']}."
+    if "pieces" in results:
+        widest = max((row["to_resnet"]["high"] - row["to_resnet"]["low"]) / 2 for row in results["pieces"])
+        said += f" Ratios to the ResNet's step; no 95 % interval is wider than ± {widest:.2f}."
     if "ceilings" in results:
         best = results["ceilings"]
         batches = sorted({row["batch"] for row in results["steps"]}, reverse=True)
@@ -160,8 +184,8 @@ class SpeedTable(SphinxDirective):
             head, rows = steps(results, self.options.get("mode", "training"))
             misses = any(cell.endswith("*") for row in rows for cell in row)
         else:
-            kind = floor if "ceilings" in results else parts if "parts" in results else together
-            head, rows = kind(results)
+            kinds = {"ceilings": floor, "parts": parts, "pieces": pieces}
+            head, rows = next((kind for key, kind in kinds.items() if key in results), together)(results)
             misses = False
         words = where(results) + (" *: larger than wanted." if misses else "")
         return [table(head, rows), nodes.paragraph("", words, classes=["speed-source"])]
