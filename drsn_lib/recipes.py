@@ -718,7 +718,8 @@ _VIBRATION_APRELU = dataclasses.replace(
         "The paper has windows of 4096 points, 6 to 12 units and 5, 3 and 1 dB; here it is the network of 2020.",
         "The variants drsn-cw and drsn-cw-aprelu are this book's: whether the two ideas add up.",
         "So is relu-wide: ReLU with about as many parameters as APReLU brings.",
-        "So are the two with a learned fraction, a threshold without attention, and aprelu-low, whose slopes start near 0.",
+        "And aprelu-low, which starts with slopes near 0 instead of near 0.5.",
+        _FRACTION_NOTE,
     ),
     variants=(
         _with_activation("relu", "relu"),
