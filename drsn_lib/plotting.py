@@ -87,7 +87,7 @@ __all__ = [
     "stream_panels",
     "threshold_functions",
     "threshold_scatter",
-    "two_by_two",
+    "two_factors",
     "unit_diagrams",
     "unit_orders",
     "unit_path",
@@ -2497,37 +2497,47 @@ def step_ratios(rows, wanted):
     return figure
 
 
-def two_by_two(groups, labels, ylabel="test accuracy"):
-    """Draws the scores of a two-by-two experiment: one factor along the axis, the other as lines, a dot a random seed.
+def two_factors(groups, labels, ylabel="test accuracy"):
+    """Draws the scores of a two-factor experiment: one factor along the axis, the other as lines, a dot a random seed.
 
     Where the factors simply add up, the lines are parallel.
 
     Example:
 
     >>> groups = {"ReLU": ([0.90, 0.91], [0.92, 0.93]), "APReLU": ([0.91, 0.93], [0.93, 0.95])}
-    >>> figure = two_by_two(groups, ("no threshold", "threshold"))
+    >>> figure = two_factors(groups, ("no threshold", "threshold"))
     >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
     ['no threshold', 'threshold']
 
     Args:
-        groups: Dictionary from a label of the second factor to a pair of sequences of scores, one number a random
-            seed and the same seeds in the same order: without and with the first factor.
-        labels: Pair of strings, what the first factor's two places are called.
+        groups: Dictionary from a label of the second factor, of two, to as many sequences of scores as the first
+            factor has places, one number a random seed and the same seeds in the same order.
+        labels: Sequence of strings, what the first factor's places are called.
         ylabel: String.
 
     Returns:
-        A Matplotlib figure; thin lines join a seed's two scores, thick ones the means.
+        A Matplotlib figure; thin lines join a seed's scores, thick ones the means.
+
+    Raises:
+        ValueError: If a label has not one sequence of scores for each of `labels`.
     """
-    figure, axis = plt.subplots(figsize=(5.6, 3.8))
+    for name, scores in groups.items():
+        if len(scores) != len(labels):
+            raise ValueError(
+                f"`groups` must hold one sequence of scores for each of the {len(labels)} labels. "
+                f"Received: {len(scores)} for {name!r}"
+            )
+    figure, axis = plt.subplots(figsize=(2.4 + 1.6 * len(labels), 3.8))
     looks = [(COLORS["blue"], "s", "-"), (COLORS["purple"], "o", (0, (5, 1.5)))]
-    for (name, pair), (color, mark, dashes), shift in zip(groups.items(), looks, (-0.03, 0.03), strict=False):
-        at = np.array([0, 1]) + shift
-        for scores in zip(*pair, strict=True):
-            axis.plot(at, scores, mark, color=color, linestyle=dashes, linewidth=0.8, markersize=4, alpha=0.5)
-        means = [np.mean(one) for one in pair]
+    places = np.arange(len(labels))
+    for (name, scores), (color, mark, dashes), shift in zip(groups.items(), looks, (-0.03, 0.03), strict=False):
+        at = places + shift
+        for of_seed in zip(*scores, strict=True):
+            axis.plot(at, of_seed, mark, color=color, linestyle=dashes, linewidth=0.8, markersize=4, alpha=0.5)
+        means = [np.mean(one) for one in scores]
         axis.plot(at, means, mark, color=color, linestyle=dashes, linewidth=2.8, markersize=9, label=name)
-    axis.set_xticks([0, 1], labels)
-    axis.set_xlim(-0.35, 1.35)
+    axis.set_xticks(places, labels)
+    axis.set_xlim(-0.35, len(labels) - 0.65)
     axis.set_ylabel(ylabel)
     axis.grid(axis="x", visible=False)
     axis.legend()
