@@ -261,7 +261,7 @@ def test_page_on_speed_says_what_the_pieces_cost():
     assert len(cost) == len(run.BACKENDS) * len(pieces.NETWORKS) * len(steps.MODES) * len(pieces.VARIANTS)
     for network in pieces.NETWORKS:
         for mode in steps.MODES:
-            assert abs(cost["jax", network, mode, "fixed-threshold"]) < 0.03
+            assert abs(cost["jax", network, mode, "fixed-threshold"]) < 0.05
     wanted = compare.TO_RESNET["drsn-cw"] - 1
     assert cost["tensorflow", "vibration", "inference", "fixed-threshold"] > 1.9 * wanted
     for backend, mode in (("tensorflow", "training"), ("torch", "training"), ("torch", "inference")):
