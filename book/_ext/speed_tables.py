@@ -100,6 +100,7 @@ def floor(results):
 def parts(results):
     """Head and rows of a step taken apart: what each network takes longer than the first, in milliseconds."""
     found = {(row["samples"], row["variant"], row["part"]): row["milliseconds"] for row in results["parts"]}
+    further = {(row["samples"], row["variant"]): row["more"] for row in results["parts"] if row["part"] == "step"}
     sizes = sorted({samples for samples, _, _ in found})
     variants = list(dict.fromkeys(variant for _, variant, _ in found))
     head = ["Samples", "Variant", "Forward", "Backward", "Update", "Step", "More than " + names()[variants[0]]]
@@ -107,10 +108,9 @@ def parts(results):
     for samples in sizes:
         for variant in variants:
             forward, gradient, step = (found[samples, variant, part] for part in ("forward", "gradient", "step"))
-            more = step - found[samples, variants[0], "step"]
             cells = [str(samples) if variant == variants[0] else "", names()[variant]]
             cells += [f"{one:.1f}" for one in (forward, gradient - forward, step - gradient, step)]
-            rows.append([*cells, f"{more:.1f}" if variant != variants[0] else ""])
+            rows.append([*cells, f"{further[samples, variant]:.1f}" if variant != variants[0] else ""])
     return head, rows
 
 
