@@ -7,7 +7,7 @@ from drsn_lib import layers
 from drsn_lib.layers import _common
 from drsn_lib.layers.residual_unit import activation_config, make_activation
 
-__all__ = ["PRESETS", "VARIANTS", "build", "preset", "scales", "thresholds"]
+__all__ = ["PRESETS", "VARIANTS", "build", "predict_with_scales", "preset", "scales", "thresholds"]
 
 # What tells the family's members apart: what their units do with the branch, and whether there is a shortcut.
 VARIANTS = {
@@ -249,6 +249,54 @@ def scales(model, x, batch_size=256):
         ValueError: If no unit of the model has a gate.
     """
     return _inspect(model, x, batch_size, "scales", ("drsn-cs", "drsn-cw", "se", "se-textbook"))
+
+
+def predict_with_scales(model, x, scales, batch_size=256):
+    """Predicts with given scales in place of those that the gates of the units would say.
+
+    An intervention: what a prediction owes to the maps and what to the gates is told apart by giving the units the
+    scales of another sample.
+
+    Example:
+
+    >>> said = scales(model, images)
+    >>> usual = predict_with_scales(model, images, said)
+    >>> of_another = predict_with_scales(model, images, {unit: one[::-1] for unit, one in said.items()})
+    >>> usual.shape == of_another.shape == model.predict(images, verbose=0).shape
+    True
+
+    Args:
+        model: A model made by `build` with units that have gates.
+        x: Array of inputs, as for `model.predict`.
+        scales: Dictionary from unit name to an array, as `scales` returns it, one row a row of `x`. A unit that is
+            not in it says its own.
+        batch_size: Integer.
+
+    Returns:
+        Float array, as `model.predict` returns it.
+
+    Raises:
+        ValueError: If the model has no such unit, or an array has not the shape that `scales` gives it.
+    """
+    units = [layer.name for layer in model.layers if isinstance(layer, layers.ResidualUnit)]
+    unknown = [name for name in scales if name not in units]
+    if unknown:
+        raise ValueError(
+            f"`scales` must be named after units of the model: {', '.join(map(repr, units))}. Received: {unknown[0]!r}"
+        )
+    for name, one in scales.items():
+        if len(one) != len(x):
+            raise ValueError(
+                f"`scales` must have one row for each of the {len(x)} inputs. Received: {len(one)} rows for {name!r}"
+            )
+    parts = []
+    for start in range(0, len(x), batch_size):
+        rows = slice(start, start + batch_size)
+        y = keras.ops.convert_to_tensor(x[rows])
+        for layer in model.layers[1:]:  # one after the other, as `build` has put them
+            y = layer.with_scales(y, scales[layer.name][rows]) if layer.name in scales else layer(y)
+        parts.append(keras.ops.convert_to_numpy(y))
+    return np.concatenate(parts)
 
 
 def _inspect(model, x, batch_size, method, branches):

@@ -2085,7 +2085,7 @@ def level_panels(rows, levels, label, zero=False, height=2.3):
 
 
 def variance_shares(panels):
-    """Draws what the variance of quantities is made of, as stacked bars.
+    """Draws what the variance of quantities, or any other whole, is made of, as stacked bars.
 
     Example:
 

@@ -132,6 +132,56 @@ def test_looks_inside_that_are_not_there():
     assert models.scales(models.build("senet", (20, 1), 3), np.zeros((2, 20, 1)))["stage1_unit1"].shape == (2, 8)
 
 
+@pytest.mark.parametrize("variant", ["drsn-cw", "drsn-cs", "senet"])
+def test_predictions_with_the_scales_of_others(variant):
+    options = {"stem": (4, 2), "stages": [(4, 1, 1), (8, 1, 2)]}
+    model = models.build(variant, (20, 1), 3, activation="aprelu", **options)
+    helpers.randomize(model)
+    x = np.random.default_rng(0).normal(size=(7, 20, 1)).astype("float32")
+    usual = model.predict(x, verbose=0)
+    said = models.scales(model, x)
+    np.testing.assert_allclose(models.predict_with_scales(model, x, said, batch_size=3), usual, atol=1e-5)
+    np.testing.assert_allclose(models.predict_with_scales(model, x, {}), usual, atol=1e-5)
+    order = np.roll(np.arange(7), 1)
+    of_others = {name: one[order] for name, one in said.items()}
+    changed = models.predict_with_scales(model, x, of_others)
+    assert np.abs(changed - usual).max() > 1e-3
+    last = list(said)[-1]
+    one_unit = models.predict_with_scales(model, x, {last: of_others[last]})
+    # By hand: the last unit alone, behind all that is as usual.
+    ahead = keras.Model(model.input, model.get_layer(last).input)
+    y = model.get_layer(last).with_scales(ahead(x, training=False), of_others[last])
+    for layer in model.layers[[layer.name for layer in model.layers].index(last) + 1 :]:
+        y = layer(y)
+    np.testing.assert_allclose(one_unit, helpers.array(y), atol=1e-5)
+    # And by the formula of the unit.
+    unit = model.get_layer(last)
+    before = ahead(x, training=False)
+    u, alpha = helpers.array(unit.residual(before)), of_others[last][:, np.newaxis]
+    if variant == "senet":
+        passed = u * alpha
+    else:
+        mean = np.abs(u).mean(axis=1, keepdims=True)
+        tau = alpha * (mean.mean(axis=-1, keepdims=True) if variant == "drsn-cs" else mean)
+        passed = np.sign(u) * np.maximum(np.abs(u) - tau, 0)
+    expected = passed + helpers.array(unit.shortcut_layer(before))
+    np.testing.assert_allclose(helpers.array(unit.with_scales(before, of_others[last])), expected, atol=1e-5)
+
+
+def test_scales_that_do_not_fit():
+    model = models.build("drsn-cw", (20, 1), 3, stem=(4, 2), stages=[(4, 1, 1)])
+    x = np.zeros((5, 20, 1), "float32")
+    with pytest.raises(ValueError, match="named after units of the model: 'stage1_unit1'"):
+        models.predict_with_scales(model, x, {"stage9": np.zeros((5, 4))})
+    with pytest.raises(ValueError, match="one row for each of the 5 inputs"):
+        models.predict_with_scales(model, x, {"stage1_unit1": np.zeros((4, 4))})
+    with pytest.raises(ValueError, match=r"the shape \(5, 4\)"):
+        models.predict_with_scales(model, x, {"stage1_unit1": np.zeros((5, 3))})
+    plain = models.build("resnet", (20, 1), 3, stem=(4, 2), stages=[(4, 1, 1)])
+    with pytest.raises(ValueError, match="no gate whose scales could be given"):
+        models.predict_with_scales(plain, x, {"stage1_unit1": np.zeros((5, 4))})
+
+
 def test_classifier_computes_in_float32_under_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -1,6 +1,7 @@
 """The residual unit of all of the book's networks."""
 
 import keras
+from keras import ops
 
 from drsn_lib.layers import _common
 from drsn_lib.layers.aprelu import APReLU
@@ -229,6 +230,32 @@ class ResidualUnit(keras.layers.Layer):
         if isinstance(self.gate, SqueezeExcitation):
             return self.gate.gates(u, training)
         raise ValueError(f"A unit of branch {self.branch!r} has no gate to ask for its scales.")
+
+    def with_scales(self, x, scales):
+        """What the unit gives for `x` if its gate's sigmoid says `scales`, whatever it would have said itself.
+
+        Args:
+            x: The unit's input.
+            scales: Tensor of the shape of `scales(x)`.
+
+        Returns:
+            Tensor of the unit's output shape. Normalization uses its moving statistics.
+
+        Raises:
+            ValueError: If the unit's branch has no gate, or `scales` has another shape than `scales(x)`.
+        """
+        u = self.residual(x)
+        if not isinstance(self.gate, Shrinkage | SqueezeExcitation):
+            raise ValueError(f"A unit of branch {self.branch!r} has no gate whose scales could be given.")
+        scales = ops.cast(ops.convert_to_tensor(scales), u.dtype)
+        wanted = (u.shape[0], 1 if self.branch == "drsn-cs" else self.filters)
+        if tuple(scales.shape) != wanted:
+            raise ValueError(
+                f"`scales` must hold the scales of {wanted[0]} samples, so the shape {wanted}. "
+                f"Received: scales of shape {tuple(scales.shape)}"
+            )
+        y = self.gate._apply(u, scales)
+        return y if self.shortcut_layer is None else y + self.shortcut_layer(_common.inspected(self, x))
 
     def thresholds(self, x, training=False):
         """The thresholds by which a shrinkage unit shrinks its branch's output `u`.
