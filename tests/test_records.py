@@ -1378,7 +1378,9 @@ def test_every_variant_has_one_look():
         assert variants <= set(known)
     for name in recipes.names():
         names = recipes.get(name).variant_names
-        assert len({plotting.VARIANT_COLORS[one] for one in names}) == len(names), name
+        # These two share a color; a recipe with both is drawn with names beside the marks, and their marks differ.
+        shared = {"learned-fraction", "aprelu"} <= set(names)
+        assert len({plotting.VARIANT_COLORS[one] for one in names}) == len(names) - shared, name
         assert len({plotting._VARIANT_LOOKS[one] for one in names}) == len(names), name
 
 

@@ -1,8 +1,9 @@
 """The residual unit of all of the book's networks."""
 
 import keras
-from keras import ops
+from keras import ops as kops
 
+from drsn_lib import ops
 from drsn_lib.layers import _common
 from drsn_lib.layers.aprelu import APReLU
 from drsn_lib.layers.identity_shortcut import IdentityShortcut
@@ -247,14 +248,20 @@ class ResidualUnit(keras.layers.Layer):
         u = self.residual(x)
         if not isinstance(self.gate, Shrinkage | SqueezeExcitation):
             raise ValueError(f"A unit of branch {self.branch!r} has no gate whose scales could be given.")
-        scales = ops.cast(ops.convert_to_tensor(scales), u.dtype)
+        scales = kops.cast(kops.convert_to_tensor(scales), u.dtype)
         wanted = (u.shape[0], 1 if self.branch == "drsn-cs" else self.filters)
         if tuple(scales.shape) != wanted:
             raise ValueError(
                 f"`scales` must hold the scales of {wanted[0]} samples, so the shape {wanted}. "
                 f"Received: scales of shape {tuple(scales.shape)}"
             )
-        y = self.gate._apply(u, scales)
+        if isinstance(self.gate, Shrinkage):
+            means = _common.mean_over_space(kops.abs(u), self.filters)
+            if self.gate.scope == "shared":
+                means = kops.mean(means, axis=-1, keepdims=True)
+            y = ops.soft_threshold(u, _common.over_space(scales * means, u))
+        else:
+            y = u * _common.over_space(scales, u)
         return y if self.shortcut_layer is None else y + self.shortcut_layer(_common.inspected(self, x))
 
     def thresholds(self, x, training=False):

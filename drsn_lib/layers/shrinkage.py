@@ -118,15 +118,10 @@ class Shrinkage(_common.GateLayer):
 
     def _scales_and_means(self, x, training):
         means = _common.mean_over_space(kops.abs(x), self.channels)
-        return self._gate(means, training), self._shared(means)
-
-    def _shared(self, means):
-        return kops.mean(means, axis=-1, keepdims=True) if self.scope == "shared" else means
-
-    def _apply(self, x, scales):
-        """Shrinks the feature map by the fractions `scales` of its mean magnitudes."""
-        means = self._shared(_common.mean_over_space(kops.abs(x), self.channels))
-        return ops.soft_threshold(x, _common.over_space(scales * means, x))
+        scales = self._gate(means, training)
+        if self.scope == "shared":
+            means = kops.mean(means, axis=-1, keepdims=True)
+        return scales, means
 
     def _thresholds(self, x, training):
         scales, means = self._scales_and_means(x, training)

@@ -103,10 +103,6 @@ class SqueezeExcitation(_common.GateLayer):
         squeezed = ops.abs(x) if self.squeeze == "abs" else x
         return self._gate(_common.mean_over_space(squeezed, self.channels), training)
 
-    def _apply(self, x, scales):
-        """Scales the channels by `scales`."""
-        return x * _common.over_space(scales, x)
-
     def call(self, x, training=None):
         """Scales the channels."""
         rows = _common.rows(x)
