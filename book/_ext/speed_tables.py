@@ -118,12 +118,12 @@ def pieces(results):
     """Head and rows of a gate put together piece by piece: ratios to the first network."""
     found = {tuple(row[key] for key in ("network", "backend", "mode", "variant")): row for row in results["pieces"]}
     variants = list(dict.fromkeys(key[-1] for key in found))[1:]
-    rows = []
+    rows, before = [], None
     for network, backend, mode in dict.fromkeys(key[:3] for key in sorted(found, key=_order)):
         ratios = [found[network, backend, mode, variant]["to_resnet"]["ratio"] for variant in variants]
-        rows.append([NETWORKS[network], f"{TITLES[backend]}, {mode}", *[f"{one:.2f}" for one in ratios]])
-    for line in rows[::-1]:
-        line[0] = "" if line is not next(one for one in rows if one[0] == line[0]) else line[0]
+        cells = ["" if network == before else NETWORKS[network], f"{TITLES[backend]}, {mode}"]
+        rows.append([*cells, *[f"{one:.2f}" for one in ratios]])
+        before = network
     return ["Network", "Step", *[names()[variant] for variant in variants]], rows
 
 

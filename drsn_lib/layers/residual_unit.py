@@ -256,9 +256,7 @@ class ResidualUnit(keras.layers.Layer):
                 f"Received: scales of shape {tuple(scales.shape)}"
             )
         if isinstance(self.gate, Shrinkage):
-            means = _common.mean_over_space(kops.abs(u), self.filters)
-            if self.gate.scope == "shared":
-                means = kops.mean(means, axis=-1, keepdims=True)
+            _, means = self.gate._scales_and_means(u, training=False)
             y = ops.soft_threshold(u, _common.over_space(scales * means, u))
         else:
             y = u * _common.over_space(scales, u)
